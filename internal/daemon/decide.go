@@ -1,0 +1,104 @@
+package daemon
+
+import (
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/netmond/netmond/conn"
+	"github.com/netmond/netmond/cpd"
+	"github.com/netmond/netmond/smd"
+)
+
+// counters count since the start. Safe for concurrent use.
+type counters struct {
+	changes       atomic.Uint64
+	closed        [8]atomic.Uint64 // by conn.Reason
+	disagreements atomic.Uint64
+	failed        atomic.Uint64
+	probes        probeCounters
+	resyncAsked   atomic.Int64 // when disagreement last asked for one, Unix ns
+}
+
+// probeCounters count checks by result.
+type probeCounters struct {
+	results [4]atomic.Uint64 // by cpd.State
+	elapsed atomic.Int64     // of all, in ns
+}
+
+func (p *probeCounters) note(r cpd.Result) {
+	if int(r.State) < len(p.results) {
+		p.results[r.State].Add(1)
+		p.elapsed.Add(int64(r.Elapsed))
+	}
+}
+
+// decided is told of each of the sweeper's decisions, in its goroutine.
+func (d *Daemon) decided(c conn.Decision) {
+	log := d.Log.With("flow", c.Flow.String(), "reason", c.Cause.Reason.String(), "was", c.Cause.Was)
+	if c.Cause.Event != "" {
+		log = log.With("event", c.Cause.Event)
+	}
+	switch c.Act {
+	case conn.DidClose:
+		d.counters.closed[c.Cause.Reason].Add(1)
+		log.Info("flow closed")
+		d.tell(c)
+	case conn.WouldClose:
+		log.Info("flow would be closed")
+		d.tell(c)
+	case conn.DidArm:
+		log.Info("flow under a time limit", "limit", conn.ArmedFor)
+		d.tell(c)
+	case conn.DidDisarm:
+		log.Info("path is back: limit lifted")
+		d.tell(c)
+	case conn.Disagreed:
+		d.counters.disagreements.Add(1)
+		log.Warn("kernel disagrees: flow kept", "err", c.Err)
+		d.resync()
+	case conn.Failed:
+		d.counters.failed.Add(1)
+		log.Warn("flow not closed", "err", c.Err)
+	case conn.Unread:
+		d.Log.Warn("flows not read", "err", c.Err)
+	}
+}
+
+// toldFlow is a flow that was told of, and when.
+type toldFlow struct {
+	smd.Flow
+	at time.Time
+}
+
+// recentMax is how many flows status lists. More cost memory on a small device;
+// who wants all of them follows the bus.
+const recentMax = 20
+
+// tell publishes what was done to a flow. It may be called from any goroutine,
+// and never waits for the loop: of a burst status shows a part.
+func (d *Daemon) tell(c conn.Decision) {
+	f := flowOf(c)
+	select {
+	case d.told <- toldFlow{f, time.Now()}:
+	default:
+	}
+	d.publish(smd.Network, f)
+}
+
+// remember keeps a flow that was told of.
+func (d *Daemon) remember(f toldFlow) {
+	l := &d.loop
+	recent := append(slices.Clone(l.state.Recent), f)
+	l.state.Recent = recent[max(0, len(recent)-recentMax):]
+	d.store()
+}
+
+// resync has the state read again, now and then.
+func (d *Daemon) resync() {
+	now := time.Now().UnixNano()
+	last := d.counters.resyncAsked.Load()
+	if d.Resync != nil && now-last >= int64(resyncEvery) && d.counters.resyncAsked.CompareAndSwap(last, now) {
+		d.Resync()
+	}
+}

@@ -1,0 +1,128 @@
+//go:build go1.25
+
+package rtnl
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// What may be anywhere in the table is read again once, wholeDelay after the first
+// of its occasions.
+func TestWholeFamilyIsReadAgainLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newFakeKernel(t)
+		k.patience = 24 * time.Hour
+		_, next := k.watch()
+		k.ready(next)
+		start := time.Now()
+		k.notify(fakeAddr(rtmDelAddr, "192.0.2.9/24", 3))
+		wantBatch(t, next, "1 events")
+		wantBatch(t, next, "part 1 2 3 more")
+		wantBatch(t, next, "")
+		k.onWait = func() {
+			time.Sleep(wholeDelay / 2)
+			k.notify(fakeAddr(rtmDelAddr, "192.0.2.10/24", 3), fakeAddr(rtmDelAddr, "192.0.2.11/24", 3))
+		}
+		wantBatch(t, next, "2 events")
+		wantBatch(t, next, "part 1 2 3 more")
+		wantBatch(t, next, "")
+		wantBatch(t, next, "part 1 2 0 more")
+		if took := time.Since(start); took != wholeDelay {
+			t.Errorf("the family was read after %v, want %v", took, wholeDelay)
+		}
+		wantBatch(t, next, "")
+		k.wantLog("dump route inet oif 3|dump route inet oif 3|dump route inet")
+		k.onWait = func() {
+			time.Sleep(time.Hour) // nothing is due any more
+			k.notify(fakeRoute(rtmNewRoute, "192.0.2.0/25", 3))
+		}
+		wantBatch(t, next, "192.0.2.0/25")
+	})
+}
+
+// A deleted nexthop object takes routes of both families along.
+func TestNexthopDeletionReadsBothFamilies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newFakeKernel(t)
+		_, next := k.watch()
+		k.ready(next)
+		k.notify(fakeNexthop(rtmDelNexthop, 10))
+		wantBatch(t, next, "1 events")
+		for _, part := range []string{"part 2 0 0 more", "part 1 2 0 more", "part 1 10 0 more"} {
+			wantBatch(t, next, part)
+			wantBatch(t, next, "")
+		}
+	})
+}
+
+// Reading whole families takes a twentieth of the time at most, however often
+// there is occasion.
+func TestWholeFamilyIsReadWithinItsShare(t *testing.T) {
+	const cost = time.Second
+	synctest.Test(t, func(t *testing.T) {
+		k := newFakeKernel(t)
+		k.patience = time.Hour
+		_, next := k.watch()
+		k.ready(next)
+		k.onDump = func(what string) {
+			if what == "route inet" {
+				time.Sleep(cost)
+			}
+		}
+		var ends [2]time.Time
+		for i := range ends {
+			k.notify(fakeAddr(rtmDelAddr, "192.0.2.9/24", 3))
+			wantBatch(t, next, "1 events")
+			wantBatch(t, next, "part 1 2 3 more")
+			wantBatch(t, next, "")
+			wantBatch(t, next, "part 1 2 0 more")
+			wantBatch(t, next, "")
+			ends[i] = time.Now()
+		}
+		if between := ends[1].Sub(ends[0]); between != cost*wholeShare+cost {
+			t.Errorf("%v between two dumps of %v, want %v", between, cost, cost*wholeShare+cost)
+		}
+	})
+}
+
+func TestResyncLetsAStormPass(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		n    int // events, resyncPause/2 apart
+		want time.Duration
+	}{
+		{"none", 0, resyncPause},
+		{"short", 4, 4*resyncPause/2 + resyncPause},
+		{"endless", 30, 10 * resyncPause},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				k := newFakeKernel(t)
+				_, next := k.watch()
+				k.ready(next)
+				k.overrun()
+				start := time.Now()
+				var dumped time.Time
+				k.onDump = func(string) {
+					k.onDump = nil
+					dumped = time.Now()
+				}
+				over := make(chan struct{})
+				go func() {
+					defer close(over)
+					for range tt.n {
+						time.Sleep(resyncPause / 2)
+						k.notify(fakeRoute(rtmNewRoute, "192.0.2.0/25", 3))
+					}
+				}()
+				wantBatch(t, next, "full more")
+				if took := dumped.Sub(start); took != tt.want {
+					t.Errorf("the state was dumped after %v, want %v", took, tt.want)
+				}
+				<-over
+			})
+		})
+	}
+}
