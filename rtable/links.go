@@ -1,0 +1,130 @@
+package rtable
+
+import (
+	"slices"
+
+	"github.com/netmond/netmond/rtnl"
+)
+
+func (e *edit) link(op rtnl.Op, l *rtnl.Link) {
+	was := e.cur.links[l.Index]
+	links := own(&e.owned.links, &e.cur.links)
+	if op == rtnl.Del {
+		if was == nil {
+			return
+		}
+		delete(links, l.Index)
+		e.noteLink(rtnl.Del, was, nil)
+		e.linkGone(l.Index)
+		return
+	}
+	if was != nil && *was == *l {
+		return
+	}
+	kept := *l
+	links[l.Index] = &kept
+	e.noteLink(rtnl.New, &kept, was)
+	if was == nil {
+		return
+	}
+	e.reviveLegs(was, l)
+	if was.Up() && !l.Up() {
+		e.linkDown(l.Index)
+		e.downs = append(e.downs, l.Index)
+	}
+	if was.Up() && !l.Up() || was.Running() && !l.Running() {
+		e.objectsOut(l.Index)
+	}
+}
+
+// noteLink records that a link has changed, and whom that can concern.
+func (e *edit) noteLink(op rtnl.Op, l, was *rtnl.Link) {
+	e.changes.link(op, l, was)
+	if op == rtnl.Del {
+		l, was = new(rtnl.Link), l
+	}
+	if was == nil {
+		was = new(rtnl.Link)
+	}
+	if was.Index != l.Index || was.Up() != l.Up() || was.Running() != l.Running() {
+		e.touchVia(max(was.Index, l.Index))
+	}
+	if e.steers(was, l) {
+		e.changes.everything = true
+	}
+}
+
+// steers says whether a change of a link can lead lookups elsewhere by more than
+// the routes out of it: it is a VRF, or a rule goes by its name, its group or its
+// master. The zero Link is one that is not there.
+func (e *edit) steers(was, now *rtnl.Link) bool {
+	const vrf = "vrf"
+	if (was.Kind == vrf || now.Kind == vrf) && (was.Kind != now.Kind || was.Up() != now.Up() || was.VRFTable != now.VRFTable) {
+		return true
+	}
+	for _, rules := range e.cur.rules {
+		for _, r := range rules {
+			switch {
+			case r.L3mdev && was.Master != now.Master:
+			case r.SuppressIfGroup >= 0 && was.Group != now.Group:
+			case was.Name != now.Name && r.Iif != "" && (r.Iif == was.Name || r.Iif == now.Name):
+			case was.Name != now.Name && r.Oif != "" && (r.Oif == was.Name || r.Oif == now.Name):
+			default:
+				continue
+			}
+			return true
+		}
+	}
+	return false
+}
+
+func (e *edit) addr(op rtnl.Op, a *rtnl.Addr) {
+	was := e.setAddr(op, a)
+	switch {
+	case op == rtnl.New && a.Local.Is4():
+		e.markDead(v4, a.Link, false) // fib_sync_up
+	case op == rtnl.New || was == nil:
+	case a.Local.Is4():
+		e.addrGone(was)
+	default:
+		e.addrGone6(was)
+	}
+}
+
+// setAddr adds or removes an address and nothing else, and returns the one that
+// was there.
+func (e *edit) setAddr(op rtnl.Op, a *rtnl.Addr) *rtnl.Addr {
+	list := e.cur.addrs[a.Local]
+	i := slices.IndexFunc(list, func(x *rtnl.Addr) bool { return x.Link == a.Link && x.Net == a.Net })
+	var was *rtnl.Addr
+	if i >= 0 {
+		was = list[i]
+	}
+	if op == rtnl.New {
+		if was != nil && *was == *a {
+			return was
+		}
+		kept := *a
+		list = slices.Clone(list)
+		if i >= 0 {
+			list[i] = &kept
+		} else {
+			at := indexOrLen(list, func(x *rtnl.Addr) bool { return x.Link > a.Link })
+			list = slices.Insert(list, at, &kept)
+		}
+		own(&e.owned.addrs, &e.cur.addrs)[a.Local] = list
+		e.changes.addr(rtnl.New, &kept, was)
+		return was
+	}
+	if was == nil {
+		return nil
+	}
+	addrs := own(&e.owned.addrs, &e.cur.addrs)
+	if list = slices.Delete(slices.Clone(list), i, i+1); len(list) > 0 {
+		addrs[a.Local] = list
+	} else {
+		delete(addrs, a.Local)
+	}
+	e.changes.addr(rtnl.Del, was, nil)
+	return was
+}

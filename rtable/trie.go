@@ -1,0 +1,407 @@
+package rtable
+
+import (
+	"iter"
+	"math/bits"
+	"net/netip"
+	"slices"
+)
+
+// trie maps the prefixes of one family to buckets. It is a multibit trie of
+// eight bits a level, with levels left out where a path does not branch, and
+// both of a node's lists held without their gaps, by the rank of a bit (after
+// Degermark et al. 1997 and the ART of Hariguchi). A change copies the nodes
+// from the root to one prefix, three or four, and shares the rest.
+//
+// What it has over a general one: a bucket is a pointer to be shared, so that a
+// prefix costs its eight bytes and little more, there is nothing to copy of it,
+// and the garbage collector sees one list where there were a hundred objects.
+//
+// The zero value is empty. Immutable but for update of what is owned.
+type trie struct {
+	root *node
+	all0 *bucket // to the prefix of length 0
+	is4  bool    // known when there is a prefix
+}
+
+// node holds what lies behind the first depth bytes of a path: the prefixes that
+// end within the next byte, and the nodes behind it.
+//
+// A prefix whose last byte has the upper n bits v has the index 1<<n|v, from 2 to
+// 511, which halved is that of the prefix one bit shorter.
+type node struct {
+	prefixes bitmap512
+	children bitmap256
+	values   []*bucket // by rank in prefixes
+	nodes    []*node   // by rank in children
+	path     [16]byte  // meaningful up to depth
+	depth    uint8
+}
+
+type (
+	bitmap512 [8]uint64
+	bitmap256 [4]uint64
+)
+
+func (m *bitmap512) has(i uint) bool  { return m[i>>6&7]>>(i&63)&1 != 0 }
+func (m *bitmap256) has(i uint8) bool { return m[i>>6]>>(i&63)&1 != 0 }
+
+// rank counts the bits before i.
+func (m *bitmap512) rank(i uint) int {
+	n := bits.OnesCount64(m[i>>6&7] & (1<<(i&63) - 1))
+	for w := range i >> 6 & 7 {
+		n += bits.OnesCount64(m[w])
+	}
+	return n
+}
+
+func (m *bitmap256) rank(i uint8) int {
+	n := bits.OnesCount64(m[i>>6] & (1<<(i&63) - 1))
+	for w := range i >> 6 {
+		n += bits.OnesCount64(m[w])
+	}
+	return n
+}
+
+// longest is the index of the longest prefix in m that the byte o starts with, or
+// 0: those of eight, seven and six bits are one bit each in words of their own,
+// the shorter ones share the first word.
+func (m *bitmap512) longest(o uint8) uint {
+	i := uint(o)
+	switch {
+	case m[4+i>>6]>>(i&63)&1 != 0:
+		return 256 + i
+	case m[2+i>>7]>>(i>>1&63)&1 != 0:
+		return 128 + i>>1
+	case m[1]>>(i>>2)&1 != 0:
+		return 64 + i>>2
+	}
+	short := m[0] & (1<<(32+i>>3) | 1<<(16+i>>4) | 1<<(8+i>>5) | 1<<(4+i>>6) | 1<<(2+i>>7))
+	if short == 0 {
+		return 0
+	}
+	return uint(63 - bits.LeadingZeros64(short))
+}
+
+// key is an address or prefix as a path through the trie.
+type key struct {
+	path [16]byte
+	bits int
+}
+
+func keyOf(a netip.Addr, bits int) (k key) {
+	k.bits = bits
+	if a.Is4() {
+		b := a.As4()
+		copy(k.path[:], b[:])
+	} else {
+		k.path = a.As16()
+	}
+	return k
+}
+
+// last is the byte that a prefix of at least one bit ends in.
+func (k *key) last() uint8 { return uint8((k.bits - 1) / 8) }
+
+// index is that of the prefix in the node that holds it.
+func (k *key) index() uint {
+	n := uint(k.bits-1)%8 + 1
+	return 1<<n | uint(k.path[k.last()])>>(8-n)
+}
+
+// leaves says whether k leaves the path of n between the bytes from and depth, and
+// at which.
+func (n *node) leaves(k *key, from uint8) (at uint8, ok bool) {
+	for at = from; at < n.depth; at++ {
+		if k.path[at] != n.path[at] {
+			return at, true
+		}
+	}
+	return n.depth, false
+}
+
+// child is the node behind the byte o, or nil.
+func (n *node) child(o uint8) *node {
+	if !n.children.has(o) {
+		return nil
+	}
+	return n.nodes[n.children.rank(o)]
+}
+
+// Get is the bucket of exactly that prefix.
+func (t *trie) Get(p netip.Prefix) (*bucket, bool) {
+	if p.Bits() == 0 {
+		return t.all0, t.all0 != nil
+	}
+	k := keyOf(p.Addr(), p.Bits())
+	from := uint8(0)
+	for n := t.root; n != nil; n = n.child(k.path[n.depth]) {
+		if n.depth > k.last() {
+			break
+		}
+		if _, off := n.leaves(&k, from); off {
+			break
+		}
+		if n.depth == k.last() {
+			if i := k.index(); n.prefixes.has(i) {
+				return n.values[n.prefixes.rank(i)], true
+			}
+			break
+		}
+		from = n.depth + 1
+	}
+	return nil, false
+}
+
+// Lookup is the bucket of the longest prefix that holds a, of the trie's family.
+func (t *trie) Lookup(a netip.Addr) (*bucket, bool) {
+	k := keyOf(a, a.BitLen())
+	var (
+		best  *node
+		index uint
+		from  uint8
+	)
+	for n := t.root; n != nil; n = n.child(k.path[n.depth&15]) {
+		if n.depth != from {
+			if _, off := n.leaves(&k, from); off {
+				break
+			}
+		}
+		if i := n.prefixes.longest(k.path[n.depth&15]); i != 0 {
+			best, index = n, i
+		}
+		from = n.depth + 1
+	}
+	if best == nil {
+		return t.all0, t.all0 != nil
+	}
+	return best.values[best.prefixes.rank(index)], true
+}
+
+// Supernets yields the prefixes that hold p and their buckets, longest first.
+func (t *trie) Supernets(p netip.Prefix) iter.Seq2[netip.Prefix, *bucket] {
+	return func(yield func(netip.Prefix, *bucket) bool) {
+		k := keyOf(p.Addr(), p.Bits())
+		var way [16]*node
+		depth, from := 0, uint8(0)
+		for n := t.root; n != nil && k.bits > 0 && n.depth <= k.last(); n = n.child(k.path[n.depth]) {
+			if _, off := n.leaves(&k, from); off {
+				break
+			}
+			way[depth] = n
+			depth++
+			from = n.depth + 1
+		}
+		for _, n := range slices.Backward(way[:depth]) {
+			i := 256 | uint(k.path[n.depth])
+			if n.depth == k.last() {
+				i = k.index()
+			}
+			for ; i > 1; i >>= 1 {
+				if n.prefixes.has(i) && !yield(n.prefix(i, t.is4), n.values[n.prefixes.rank(i)]) {
+					return
+				}
+			}
+		}
+		if t.all0 != nil {
+			yield(defaults[indexOf(p.Addr())], t.all0)
+		}
+	}
+}
+
+// prefix is the one of that index in n.
+func (n *node) prefix(index uint, is4 bool) netip.Prefix {
+	var b [16]byte
+	copy(b[:], n.path[:n.depth])
+	length := uint(bits.Len(index)) - 1
+	b[n.depth] = byte(index << (8 - length))
+	a := netip.AddrFrom16(b)
+	if is4 {
+		a = netip.AddrFrom4([4]byte(b[:4]))
+	}
+	return netip.PrefixFrom(a, int(n.depth)*8+int(length))
+}
+
+// All yields the prefixes by address, the shorter ones first, and their buckets.
+func (t *trie) All() iter.Seq2[netip.Prefix, *bucket] {
+	return func(yield func(netip.Prefix, *bucket) bool) {
+		if t.all0 != nil && !yield(defaults[t.family()], t.all0) {
+			return
+		}
+		if t.root != nil {
+			t.root.walk(t.is4, yield)
+		}
+	}
+}
+
+func (t *trie) family() int {
+	if t.is4 {
+		return v4
+	}
+	return v6
+}
+
+func (n *node) walk(is4 bool, yield func(netip.Prefix, *bucket) bool) bool {
+	for o := range uint(256) {
+		// The prefixes that start at o are those as long as o has no zeros for.
+		for length := max(1, 8-uint(bits.TrailingZeros8(uint8(o)))); length <= 8; length++ {
+			i := 1<<length | o>>(8-length)
+			if n.prefixes.has(i) && !yield(n.prefix(i, is4), n.values[n.prefixes.rank(i)]) {
+				return false
+			}
+		}
+		if c := n.child(uint8(o)); c != nil && !c.walk(is4, yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// update is t with what f makes of the bucket of p; nil stands for none. Where
+// owned is set t shares nothing with another trie and is changed in place.
+func (t *trie) update(p netip.Prefix, owned bool, f func(*bucket) *bucket) *trie {
+	if !owned {
+		c := *t
+		t = &c
+	}
+	t.is4 = p.Addr().Is4()
+	if p.Bits() == 0 {
+		t.all0 = f(t.all0)
+		return t
+	}
+	k := keyOf(p.Addr(), p.Bits())
+	t.root = t.root.update(&k, 0, owned, f)
+	return t
+}
+
+// update is what takes the place of n, which may be nil, behind the first from
+// bytes of k.
+func (n *node) update(k *key, from uint8, owned bool, f func(*bucket) *bucket) *node {
+	if n == nil {
+		return leaf(k, f(nil))
+	}
+	end := min(n.depth, k.last())
+	at := from
+	for at < end && k.path[at] == n.path[at] {
+		at++
+	}
+	if at < n.depth { // k ends or turns off before n
+		b := f(nil)
+		if b == nil {
+			return n
+		}
+		fork := &node{path: k.path, depth: at}
+		fork.setChild(n.path[at], n, true)
+		if at == k.last() {
+			fork.set(k.index(), b, true)
+		} else {
+			fork.setChild(k.path[at], leaf(k, b), true)
+		}
+		return fork
+	}
+	if n.depth == k.last() {
+		i := k.index()
+		var was *bucket
+		if n.prefixes.has(i) {
+			was = n.values[n.prefixes.rank(i)]
+		}
+		now := f(was)
+		if now == was {
+			return n
+		}
+		n = n.writable(owned)
+		n.set(i, now, owned)
+		return n.needed()
+	}
+	o := k.path[n.depth]
+	was := n.child(o)
+	now := was.update(k, n.depth+1, owned, f)
+	if now == was {
+		return n
+	}
+	n = n.writable(owned)
+	n.setChild(o, now, owned)
+	return n.needed()
+}
+
+// leaf is a node that holds k alone; nil where there is no bucket for it.
+func leaf(k *key, b *bucket) *node {
+	if b == nil {
+		return nil
+	}
+	n := &node{path: k.path, depth: k.last()}
+	n.set(k.index(), b, true)
+	return n
+}
+
+func (n *node) writable(owned bool) *node {
+	if owned {
+		return n
+	}
+	c := *n
+	return &c
+}
+
+// needed is n, or what stands for it once it holds no prefix and does not branch.
+func (n *node) needed() *node {
+	switch {
+	case len(n.values) > 0 || len(n.nodes) > 1:
+		return n
+	case len(n.nodes) == 1:
+		return n.nodes[0]
+	}
+	return nil
+}
+
+func (n *node) set(i uint, b *bucket, owned bool) {
+	bit := uint64(1) << (i & 63)
+	has := n.prefixes.has(i)
+	n.values = put(n.values, n.prefixes.rank(i), has, b, owned)
+	if b != nil {
+		n.prefixes[i>>6&7] |= bit
+	} else {
+		n.prefixes[i>>6&7] &^= bit
+	}
+}
+
+func (n *node) setChild(o uint8, c *node, owned bool) {
+	bit := uint64(1) << (o & 63)
+	has := n.children.has(o)
+	n.nodes = put(n.nodes, n.children.rank(o), has, c, owned)
+	if c != nil {
+		n.children[o>>6] |= bit
+	} else {
+		n.children[o>>6] &^= bit
+	}
+}
+
+// put is the list with x at i, in place of what is there if has is set; nil takes
+// that out. Only where owned is set is the list itself changed.
+func put[T any](list []*T, i int, has bool, x *T, owned bool) []*T {
+	switch {
+	case has && x != nil:
+		if !owned {
+			list = slices.Clone(list)
+		}
+		list[i] = x
+		return list
+	case has:
+		if !owned {
+			list = slices.Clone(list)
+		}
+		return slices.Delete(list, i, i+1)
+	case x == nil:
+		return list
+	case owned && len(list) < cap(list):
+		return slices.Insert(list, i, x)
+	}
+	room := len(list) + 1
+	if owned { // more will come: a half more, which is the compromise of time and space
+		room += len(list)/2 + 1
+	}
+	out := make([]*T, len(list)+1, room)
+	copy(out, list[:i])
+	out[i] = x
+	copy(out[i+1:], list[i:])
+	return out
+}
