@@ -1,0 +1,174 @@
+package conn
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+
+	"github.com/netmond/netmond/internal/netlink"
+)
+
+// The ctnetlink codec (linux/netfilter/nfnetlink_conntrack.h), without I/O.
+// Attributes hold network order throughout.
+
+const (
+	// NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_*
+	ctGet    = 1<<8 | 1
+	ctDelete = 1<<8 | 2
+
+	sizeofNfgenmsg = 4
+
+	ctaTupleOrig  = 1
+	ctaTupleReply = 2
+	ctaStatus     = 3
+	ctaMark       = 8
+	ctaID         = 12
+	ctaZone       = 18
+	ctaMax        = ctaZone
+
+	ctaTupleIP    = 1
+	ctaTupleProto = 2
+
+	ctaIPv4Src = 1
+	ctaIPv4Dst = 2
+	ctaIPv6Src = 3
+	ctaIPv6Dst = 4
+
+	ctaProtoNum     = 1
+	ctaProtoSrcPort = 2
+	ctaProtoDstPort = 3
+
+	ipsSrcNAT = 1 << 4 // IPS_SRC_NAT: the source is translated
+)
+
+// tracked connection, as conntrack has it.
+type ctEntry struct {
+	proto       uint8
+	orig, reply tuple
+	status      uint32
+	mark        uint32
+	id          uint32 // names the entry until it is gone
+	zone        uint16
+}
+
+// tuple is one direction of a tracked connection. Ports are 0 for protocols
+// without.
+type tuple struct{ src, dst netip.AddrPort }
+
+var (
+	ctPolicy = netlink.Policy{
+		ctaTupleOrig:  {Max: netlink.Any},
+		ctaTupleReply: {Max: netlink.Any},
+		ctaStatus:     {Min: 4},
+		ctaMark:       {Min: 4},
+		ctaID:         {Min: 4},
+		ctaZone:       {Min: 2},
+	}
+	tuplePolicy   = netlink.Policy{ctaTupleIP: {Max: netlink.Any}, ctaTupleProto: {Max: netlink.Any}}
+	tupleIPPolicy = netlink.Policy{
+		ctaIPv4Src: {Min: 4}, ctaIPv4Dst: {Min: 4}, ctaIPv6Src: {Min: 16}, ctaIPv6Dst: {Min: 16},
+	}
+	tupleProtoPolicy = netlink.Policy{ctaProtoNum: {Min: 1}, ctaProtoSrcPort: {Min: 2}, ctaProtoDstPort: {Min: 2}}
+)
+
+// parseCT reads the payload of an IPCTNL_MSG_CT_NEW.
+func parseCT(b []byte) (ctEntry, error) {
+	var attrs [ctaMax + 1][]byte
+	if len(b) < sizeofNfgenmsg {
+		return ctEntry{}, fmt.Errorf("conn: conntrack: %w", netlink.ErrShort)
+	}
+	if err := ctPolicy.Parse(b[sizeofNfgenmsg:], attrs[:]); err != nil {
+		return ctEntry{}, fmt.Errorf("conn: conntrack: %w", err)
+	}
+	e := ctEntry{status: be32(attrs[ctaStatus]), mark: be32(attrs[ctaMark]), id: be32(attrs[ctaID])}
+	if z := attrs[ctaZone]; z != nil {
+		e.zone = binary.BigEndian.Uint16(z)
+	}
+	var err error
+	if e.orig, e.proto, err = parseTuple(attrs[ctaTupleOrig]); err != nil {
+		return e, err
+	}
+	e.reply, _, err = parseTuple(attrs[ctaTupleReply])
+	return e, err
+}
+
+func be32(b []byte) uint32 {
+	if b == nil {
+		return 0
+	}
+	return binary.BigEndian.Uint32(b)
+}
+
+func parseTuple(b []byte) (t tuple, proto uint8, err error) {
+	var attrs [3][]byte
+	var ip [5][]byte
+	var pr [4][]byte
+	if err = tuplePolicy.Parse(b, attrs[:]); err == nil {
+		if err = tupleIPPolicy.Parse(attrs[ctaTupleIP], ip[:]); err == nil {
+			err = tupleProtoPolicy.Parse(attrs[ctaTupleProto], pr[:])
+		}
+	}
+	if err != nil {
+		return t, 0, fmt.Errorf("conn: conntrack: %w", err)
+	}
+	src, dst := ip[ctaIPv4Src], ip[ctaIPv4Dst]
+	if src == nil {
+		src, dst = ip[ctaIPv6Src], ip[ctaIPv6Dst]
+	}
+	s, ok1 := netip.AddrFromSlice(src)
+	d, ok2 := netip.AddrFromSlice(dst)
+	if !ok1 || !ok2 {
+		return t, 0, fmt.Errorf("conn: conntrack: %w: tuple without addresses", netlink.ErrShort)
+	}
+	port := func(b []byte) uint16 {
+		if b == nil {
+			return 0
+		}
+		return binary.BigEndian.Uint16(b)
+	}
+	t = tuple{netip.AddrPortFrom(s, port(pr[ctaProtoSrcPort])), netip.AddrPortFrom(d, port(pr[ctaProtoDstPort]))}
+	return t, netlink.Uint8(pr[ctaProtoNum]), nil
+}
+
+// appendNfgen appends struct nfgenmsg.
+func appendNfgen(b []byte, fam byte) []byte { return append(b, fam, 0, 0, 0) }
+
+// appendTuple appends a tuple as the attribute typ.
+func appendTuple(b []byte, typ uint16, t tuple, proto uint8) []byte {
+	return netlink.AppendNested(b, typ, func(b []byte) []byte {
+		b = netlink.AppendNested(b, ctaTupleIP, func(b []byte) []byte {
+			src, dst := uint16(ctaIPv4Src), uint16(ctaIPv4Dst)
+			if t.src.Addr().Is6() {
+				src, dst = ctaIPv6Src, ctaIPv6Dst
+			}
+			b = netlink.AppendAttr(b, src, t.src.Addr().AsSlice())
+			return netlink.AppendAttr(b, dst, t.dst.Addr().AsSlice())
+		})
+		return netlink.AppendNested(b, ctaTupleProto, func(b []byte) []byte {
+			b = netlink.AppendAttr(b, ctaProtoNum, []byte{proto})
+			b = netlink.AppendAttr(b, ctaProtoSrcPort, binary.BigEndian.AppendUint16(nil, t.src.Port()))
+			return netlink.AppendAttr(b, ctaProtoDstPort, binary.BigEndian.AppendUint16(nil, t.dst.Port()))
+		})
+	})
+}
+
+func familyOf(a netip.Addr) byte {
+	if a.Is4() {
+		return afINET
+	}
+	return afINET6
+}
+
+// flow is the entry as a flow: from the address that the peer sees to the peer,
+// with the client behind it. It answers false for what is not forwarded under a
+// translated source.
+func (e *ctEntry) flow() (Flow, bool) {
+	if e.status&ipsSrcNAT == 0 || e.reply.dst.Addr() == e.orig.src.Addr() {
+		return Flow{}, false
+	}
+	return Flow{
+		Proto: Proto(e.proto), State: Established,
+		Local: e.reply.dst, Remote: e.reply.src, Client: e.orig.src, Dialled: e.orig.dst,
+		Mark: e.mark, MarkKnown: true, Cookie: uint64(e.id) | uint64(e.zone)<<32,
+	}, true
+}

@@ -1,0 +1,185 @@
+package conn
+
+import (
+	"slices"
+	"time"
+
+	"github.com/netmond/netmond/rtable"
+	"github.com/netmond/netmond/rtnl"
+)
+
+// take judges the flows that an update can concern.
+func (w *sweep) take(u Update) {
+	start := time.Now()
+	var steps []step
+	for _, s := range append(u.earlier, u) {
+		if w.cur == nil {
+			w.cur, w.view = s.Old, s.Old
+		}
+		before, changes := w.view, rtable.Merge(s.Changes)
+		w.followCarrier(w.cur, s.Cur, changes, start)
+		w.cur = s.Cur
+		w.assume()
+		if !changes.First() && !changes.Empty() {
+			steps = append(steps, step{before, changes, s.Changes})
+		}
+	}
+	w.review()
+	if len(steps) == 0 {
+		return
+	}
+	w.find(steps, start.Add(w.Settle))
+	if w.Settle > 0 {
+		now := time.Now()
+		w.notBefore = now.Add(max(w.Settle/quantum, now.Sub(start)*idleShare))
+	}
+}
+
+// review judges the docket again, and lifts the limit of flows whose path is back.
+func (w *sweep) review() {
+	for _, e := range w.docket.review(w.judge, w.view, w.Reasons) {
+		d := Decision{Act: DidDisarm, Flow: e.flow, Verdict: e.verdict, Cause: e.cause()}
+		if d.Err = w.Source.(Armer).Disarm(w.ctx, e.flow); d.Err != nil {
+			d.Act = Failed
+		}
+		w.report(d)
+	}
+}
+
+// followCarrier notes which links have lost their carrier, and nothing else.
+func (w *sweep) followCarrier(old, cur *rtable.Table, changes rtable.Changes, now time.Time) {
+	for i := range changes.Links() {
+		l, was := cur.Link(i), old.Link(i)
+		switch _, noted := w.lost[i]; {
+		case l == nil || !l.Up() || l.Running():
+			delete(w.lost, i)
+		case !noted && was != nil && was.Up() && was.Running() && w.Grace > 0:
+			w.lost[i] = now
+		}
+	}
+}
+
+// assume makes the view of the table in which links in grace have carrier.
+func (w *sweep) assume() {
+	if len(w.lost) == 0 {
+		w.view = w.cur
+		return
+	}
+	links := make([]uint32, 0, len(w.lost))
+	for i := range w.lost {
+		links = append(links, i)
+	}
+	w.view = w.cur.AssumeCarrier(links...)
+}
+
+// expire ends the grace of links whose time is over, and judges their flows.
+func (w *sweep) expire(now time.Time) {
+	for i, since := range w.lost {
+		if now.Sub(since) < w.Grace {
+			continue
+		}
+		delete(w.lost, i)
+		before := w.view
+		w.assume()
+		w.review()
+		w.find([]step{{before: before, changes: w.cur.Through(i)}}, now)
+	}
+}
+
+// find reads the flows that the steps can concern and puts on the docket what
+// they have stranded. A flow is judged from before each step that concerns it: it
+// may have been dialled between two.
+func (w *sweep) find(steps []step, due time.Time) {
+	all := make([]rtable.Changes, len(steps))
+	for i := range steps {
+		all[i] = steps[i].changes
+	}
+	changes := rtable.Merge(all)
+	if v, ok := w.Source.(Viewer); ok {
+		v.View(w.view)
+	}
+	for f, err := range w.Source.Flows(w.ctx, changes) {
+		if err != nil {
+			if w.ctx.Err() == nil {
+				w.report(Decision{Act: Unread, Err: err})
+			}
+			return
+		}
+		if !changes.TouchesFlow(f.Local.Addr(), f.Remote.Addr()) {
+			continue
+		}
+		if e := w.strandedBy(steps, f); e != nil {
+			e.due = due
+			w.docket.add(e)
+		}
+	}
+}
+
+// strandedBy is the docket's entry for a flow that one of the steps has
+// stranded: the last that took a path from it, for that is the path it used.
+func (w *sweep) strandedBy(steps []step, f Flow) *entry {
+	var found *entry
+	for i := range slices.Backward(steps) {
+		e := w.stranded(&steps[i], f)
+		if e != nil && e.verdict.Link != 0 {
+			return e
+		}
+		if found == nil {
+			found = e
+		}
+	}
+	return found
+}
+
+// stranded is the docket's entry for a flow that a step has stranded; nil where
+// it has not.
+func (w *sweep) stranded(s *step, f Flow) *entry {
+	if !s.changes.TouchesFlow(f.Local.Addr(), f.Remote.Addr()) {
+		return nil
+	}
+	v := w.judge(s.before, w.view, f)
+	if !w.Reasons.Has(v.Reason) || w.Exclude != nil && w.Exclude(w.view, f, v) {
+		return nil
+	}
+	return &entry{flow: f, before: s.before, verdict: v, event: w.event(s, f, v)}
+}
+
+// event names the first change that concerns the flow.
+func (w *sweep) event(s *step, f Flow, v Verdict) string {
+	name := func(ifindex uint32) string {
+		if w.cur.Link(ifindex) == nil {
+			return s.before.LinkName(ifindex)
+		}
+		return w.cur.LinkName(ifindex)
+	}
+	for _, c := range s.list {
+		for x := range c.All() {
+			if text, ok := eventFor(x, f, v, name); ok {
+				return text
+			}
+		}
+	}
+	return ""
+}
+
+func eventFor(x rtable.Change, f Flow, v Verdict, name rtnl.Namer) (string, bool) {
+	verb := x.Op.String() + " "
+	switch m := x.Message.(type) {
+	case *rtnl.Link:
+		state := " down"
+		switch {
+		case x.Op == rtnl.Del:
+			state = " deleted"
+		case m.Up():
+			state = " without carrier"
+		}
+		return "link " + name(m.Index) + state, m.Index == v.Link && (x.Op == rtnl.Del || !m.Up() || !m.Running())
+	case *rtnl.Route:
+		return verb + string(m.Append(nil, name)), m.Dst.Contains(f.Remote.Addr())
+	case *rtnl.Addr:
+		return verb + "address " + m.Local.String() + " dev " + name(m.Link), m.Local == f.Local.Addr()
+	case *rtnl.Rule:
+		return verb + "rule " + m.String(), true
+	}
+	return "", false
+}

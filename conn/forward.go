@@ -1,0 +1,68 @@
+package conn
+
+import (
+	"net/netip"
+
+	"github.com/netmond/netmond/rtable"
+	"github.com/netmond/netmond/rtnl"
+)
+
+// A router's own connections are the least of those that pass through it. A
+// forwarded flow whose source is translated is stranded when the translation is:
+// its address is gone, or its packets now leave by a link that does not own it.
+// The connection tracker keeps translating all the same. Deleting the entry lets
+// the client's next packet be translated anew, so that the peer, or the tracker,
+// answers it with a reset.
+
+// AssessForwarded is Assess for a forwarded flow (Client is set). It gives
+// SourceGone and Rerouted only: a flow that merely has no route now keeps its
+// translation, which is good as soon as the route is back. Flows with a
+// connection mark are left to whoever set it (mwan3).
+func AssessForwarded(old, cur *rtable.Table, f Flow) Verdict {
+	local := f.Local.Addr()
+	switch {
+	case f.Mark != 0:
+		return Verdict{Exempt: "is routed by its mark"}
+	case !old.HasAddr(local):
+		return Verdict{Exempt: "is translated to an address that was never this device's"}
+	case old.Local(f.Remote.Addr()) || cur.Local(f.Remote.Addr()):
+		return Verdict{Exempt: "has a peer on this device"}
+	}
+	v := Verdict{}
+	q := forwardQuery(old, f)
+	var had bool
+	v.Was, had = old.Lookup(q)
+	left, owned := egress(old, v.Was.Hops, local)
+	v.Link = left
+	if !cur.Local(local) {
+		v.Reason = SourceGone
+		return v
+	}
+	v.Now, v.HasNow = cur.Lookup(forwardQuery(cur, f))
+	if had && owned && v.HasNow && v.Now.Route.Type == rtnl.Unicast && !v.Now.Leaves(left) && !owns(cur, v.Now.Hops, local) {
+		v.Reason = Rerouted
+	}
+	return v
+}
+
+// forwardQuery is the lookup that decides where a forwarded flow's packets go:
+// before its source is translated, as they come in from the client's link.
+func forwardQuery(t *rtable.Table, f Flow) rtable.Query {
+	q := rtable.Query{
+		Dst: f.Remote.Addr(), Src: f.Client.Addr(), Mark: f.Mark,
+		Proto: uint8(f.Proto), Sport: f.Client.Port(), Dport: f.Remote.Port(),
+	}
+	if back, ok := t.Lookup(rtable.Query{Dst: f.Client.Addr()}); ok && len(back.Hops) > 0 {
+		q.Iif = back.Hops[0].Oif
+	}
+	return q
+}
+
+func owns(t *rtable.Table, hops []rtnl.NextHop, local netip.Addr) bool {
+	for i := range hops {
+		if t.Owns(hops[i].Oif, local) {
+			return true
+		}
+	}
+	return false
+}

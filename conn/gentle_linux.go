@@ -1,0 +1,79 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Gentle mode closes nothing. It sets TCP_USER_TIMEOUT (RFC 5482's local half)
+// and keepalive on the stranded flow through its owner's descriptor, so that the
+// kernel itself closes it, with ETIMEDOUT, unless the path comes back in time.
+
+// armedOptions are the socket options of an armed flow. The user timeout covers
+// data that is not acknowledged, keepalive a connection that is idle; with both,
+// the user timeout bounds the keepalive as well (tcp_keepalive_timer).
+var armedOptions = []struct{ level, opt, value int }{
+	{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(ArmedFor / time.Millisecond)},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 1},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 2},
+	{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+}
+
+// Arm puts the flow under the time limit.
+func (d *Device) Arm(_ context.Context, f Flow, _ Cause) error {
+	if d.pidfd != nil {
+		return ErrAdvisory
+	}
+	var before []int
+	err := d.owners.with(f.Inode, func(fd int) error {
+		for _, o := range armedOptions {
+			v, err := unix.GetsockoptInt(fd, o.level, o.opt)
+			if err == nil {
+				err = unix.SetsockoptInt(fd, o.level, o.opt, o.value)
+			}
+			if err != nil {
+				return fmt.Errorf("conn: arm %s: %w", f, err)
+			}
+			before = append(before, v)
+		}
+		return nil
+	})
+	if errors.Is(err, errNoOwner) {
+		return nil // an orphan, which the kernel bounds by itself (tcp_orphan_retries), or gone
+	}
+	if err == nil {
+		if d.armed == nil {
+			d.armed = make(map[uint64][]int)
+		}
+		d.armed[f.Cookie] = before
+	}
+	return err
+}
+
+// Disarm puts the flow's options back as they were.
+func (d *Device) Disarm(_ context.Context, f Flow) error {
+	before := d.armed[f.Cookie]
+	delete(d.armed, f.Cookie)
+	if before == nil {
+		return nil
+	}
+	err := d.owners.with(f.Inode, func(fd int) error {
+		for i, o := range armedOptions {
+			if err := unix.SetsockoptInt(fd, o.level, o.opt, before[i]); err != nil {
+				return fmt.Errorf("conn: disarm %s: %w", f, err)
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, errNoOwner) {
+		return nil
+	}
+	return err
+}
+
+// CanArm says why flows cannot be armed; nil if they can.
+func (d *Device) CanArm() error { return d.pidfd }

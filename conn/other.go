@@ -1,0 +1,76 @@
+//go:build !linux
+
+package conn
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"net"
+
+	"github.com/netmond/netmond/rtable"
+)
+
+// Other systems have none of the kernel's interfaces that this file stands in
+// for: what opens fails with errors.ErrUnsupported, and the rest is never called.
+// Judge, Sweeper and Registry work anywhere.
+
+// Kernel confirms verdicts.
+type Kernel struct{}
+
+// OpenKernel fails.
+func OpenKernel() (*Kernel, error) { return nil, errors.ErrUnsupported }
+
+// Close does nothing.
+func (*Kernel) Close() error { return nil }
+
+// Confirm confirms nothing.
+func (*Kernel) Confirm(context.Context, *rtable.Table, Flow, Verdict) (bool, error) {
+	return false, errors.ErrUnsupported
+}
+
+// ConfirmForwarded confirms nothing.
+func (*Kernel) ConfirmForwarded(context.Context, *rtable.Table, Flow, Verdict) (bool, error) {
+	return false, errors.ErrUnsupported
+}
+
+// source is one that cannot be opened.
+type source struct{}
+
+func (source) Flows(context.Context, rtable.Changes) iter.Seq2[Flow, error] {
+	return func(func(Flow, error) bool) {}
+}
+
+func (source) Close(context.Context, Flow, Cause) error { return ErrAdvisory }
+
+// Shut does nothing.
+func (source) Shut() error { return nil }
+
+// Device is the source of the device's connections.
+type Device struct{ source }
+
+// OpenDevice fails.
+func OpenDevice(context.Context) (*Device, error) { return nil, errors.ErrUnsupported }
+
+// Rung is Advisory.
+func (*Device) Rung() (Rung, string) { return Advisory, errors.ErrUnsupported.Error() }
+
+// CanArm says that flows cannot be armed.
+func (*Device) CanArm() error { return errors.ErrUnsupported }
+
+// Diag lists the device's connections.
+type Diag struct{ source }
+
+// OpenDiag fails.
+func OpenDiag() (*Diag, error) { return nil, errors.ErrUnsupported }
+
+// All yields nothing.
+func (*Diag) All(context.Context) iter.Seq2[Flow, error] { return func(func(Flow, error) bool) {} }
+
+// Conntrack is the source of forwarded flows.
+type Conntrack struct{ source }
+
+// OpenConntrack fails.
+func OpenConntrack(context.Context) (*Conntrack, error) { return nil, errors.ErrUnsupported }
+
+func readSocket(net.Conn, *Flow) {}

@@ -1,0 +1,171 @@
+package conn
+
+import (
+	"context"
+	"time"
+
+	"github.com/netmond/netmond/rtable"
+)
+
+// Sweeping turns changes of the table into closed connections.
+//
+// When a change comes in, the flows it can concern are read and judged between
+// the table before it and the table now. What is stranded goes on the docket and
+// is judged again after each further change. A verdict that has stood for the
+// settle time is put to the kernel, and if it agrees the flow is closed. So:
+//
+//   - a change that undoes itself closes nothing;
+//   - a flow dialled after the change is not on the docket, whatever the change
+//     did to others that looked like it;
+//   - changes that concern other flows neither hasten nor delay a close;
+//   - a flow that could not be closed keeps its place.
+//
+// A link that has lost its carrier, and no more, counts as having it for the
+// grace; then its flows are judged, and have waited enough.
+
+// Update is a step of the table.
+type Update struct {
+	Old, Cur *rtable.Table
+	Changes  []rtable.Changes // of one step; of several that were posted as one
+
+	earlier []Update // the steps before it that have not been taken, oldest first
+}
+
+// maxSteps is how many steps are kept apart until they are taken. Fewer, and a
+// flow that was dialled between two of them is judged as if it had had no path
+// before; more, and a storm holds more tables in memory.
+const maxSteps = 64
+
+// Post puts an update into a slot of capacity one, behind those that have not
+// been taken yet. It never blocks; there must be one poster only.
+func Post(slot chan Update, u Update) {
+	select {
+	case held := <-slot:
+		if len(held.earlier) < maxSteps {
+			u.earlier = append(held.earlier, Update{Old: held.Old, Cur: held.Cur, Changes: held.Changes})
+			break
+		}
+		held.Cur = u.Cur
+		held.Changes = append(held.Changes, u.Changes...)
+		u = held
+	default:
+	}
+	slot <- u
+}
+
+// Sweeper closes stranded flows of one source. Its fields must not change while
+// Run runs.
+type Sweeper struct {
+	Source Source
+
+	// Judge is the verdict: Assess, which nil means, or AssessForwarded.
+	Judge func(old, cur *rtable.Table, f Flow) Verdict
+
+	// Confirm has the kernel confirm a verdict before a close; nil closes on the
+	// table's word.
+	Confirm func(context.Context, *rtable.Table, Flow, Verdict) (bool, error)
+
+	Settle  time.Duration // how long a verdict must stand; 0 acts on each update
+	Grace   time.Duration // how long carrier may be lost before the link counts as down
+	Rate    int           // closes a second at most; 0 has no limit
+	Reasons ReasonSet     // the reasons to act on
+	DryRun  bool          // report, close nothing
+	Gentle  bool          // put flows under a time limit instead of closing; Source must be an Armer
+
+	Exclude func(*rtable.Table, Flow, Verdict) bool // nil excludes nothing
+	Report  func(Decision)                          // told of each decision, from Run's goroutine; nil tells no one
+
+	// Reload, if set, brings changes of the fields above while Run runs.
+	Reload <-chan func(*Sweeper)
+}
+
+// quantum is the part of the settle time for which changes are collected after a
+// sweep, and idleShare the least share of time left to others: in a storm of
+// changes flows are read some fifty times a second, or less where that is slow.
+const (
+	quantum   = 8
+	idleShare = 9
+)
+
+// Run sweeps until ctx ends, and returns its error. The first update's Old is the
+// state adopted without closing anything.
+func (s *Sweeper) Run(ctx context.Context, in <-chan Update) error {
+	w := sweep{Sweeper: s, ctx: ctx, lost: make(map[uint32]time.Time), judge: s.Judge}
+	if w.judge == nil {
+		w.judge = Assess
+	}
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		updates := in
+		if time.Now().Before(w.notBefore) {
+			updates = nil // let more come in
+		}
+		if wake := w.wake(updates == nil); wake.IsZero() {
+			timer.Stop()
+		} else {
+			timer.Reset(time.Until(wake))
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case u := <-updates:
+			w.take(u)
+		case change := <-s.Reload:
+			change(s)
+		case <-timer.C:
+			select { // what has come in meanwhile may have changed the verdicts
+			case u := <-in:
+				w.take(u)
+			default:
+			}
+		}
+		w.expire(time.Now())
+		w.act(time.Now())
+	}
+}
+
+// sweep is one Run.
+type sweep struct {
+	*Sweeper
+	ctx       context.Context
+	cur       *rtable.Table // as told
+	view      *rtable.Table // cur, with the carrier of links in grace
+	judge     judge
+	lost      map[uint32]time.Time // links without carrier, and since when
+	docket    docket
+	notBefore time.Time   // of the next sweep
+	recent    []time.Time // closes of the last second, where there is a rate
+}
+
+// step is an Update as flows are judged by it.
+type step struct {
+	before  *rtable.Table // the view until then
+	changes rtable.Changes
+	list    []rtable.Changes // what changes was merged from, for its events
+}
+
+// wake is when there is something to do without an update; the zero Time where
+// there is nothing. held says that updates wait for notBefore.
+func (w *sweep) wake(held bool) time.Time {
+	var first time.Time
+	at := func(t time.Time) {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	due := w.docket.next()
+	if w.Rate > 0 && len(w.recent) >= w.Rate && !due.IsZero() {
+		if end := w.recent[0].Add(time.Second); due.Before(end) {
+			due = end
+		}
+	}
+	at(due)
+	for _, since := range w.lost {
+		at(since.Add(w.Grace))
+	}
+	if held {
+		at(w.notBefore)
+	}
+	return first
+}

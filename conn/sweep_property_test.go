@@ -1,0 +1,158 @@
+//go:build go1.25
+
+package conn_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/netmond/netmond/conn"
+	"github.com/netmond/netmond/rtable"
+)
+
+// moment is a change in the history of a stage, and the table since.
+type moment struct {
+	at      time.Duration
+	old     *rtable.Table
+	cur     *rtable.Table
+	changes rtable.Changes
+}
+
+// stranded says whether the flow is, by the change of history[i], in every table
+// from then until the time end.
+func stranded(history []moment, i int, end time.Duration, f conn.Flow) bool {
+	for j := i; j < len(history) && history[j].at <= end; j++ {
+		if modelVerdict(history[i].old, history[j].cur, f) == conn.Keep {
+			return false
+		}
+	}
+	return true
+}
+
+// pending says whether the flow was stranded by an earlier change already, and
+// still is: then that one's path is what it must get back.
+func pending(history []moment, dialled time.Duration, f conn.Flow) bool {
+	for j, m := range history {
+		if m.at >= dialled && stranded(history, j, history[len(history)-1].at, f) {
+			return true
+		}
+	}
+	return false
+}
+
+// returned says whether the flow now goes where it went a settle time ago or less:
+// the path it lost was a short one, and it may well be older.
+func returned(history []moment, settle time.Duration, f conn.Flow) bool {
+	last := history[len(history)-1]
+	now, _ := state{last.cur}.path(f)
+	for _, m := range history {
+		if before, ok := (state{m.old}).path(f); ok && m.at >= last.at-settle && slices.Equal(before.Hops, now.Hops) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestSweepsAreRight plays random changes at random times to flows that come at
+// random times, and holds what was closed, and when, against the rules: a flow is
+// closed if and only if a change that found it has stranded it, and it has been
+// so, without a break, for the settle time. The changes are far enough apart to be
+// read one by one.
+func TestSweepsAreRight(t *testing.T) {
+	for _, settle := range []time.Duration{0, 150 * time.Millisecond} {
+		t.Run(settle.String(), func(t *testing.T) {
+			closed := 0
+			for seed := range uint64(10) {
+				synctest.Test(t, func(t *testing.T) { closed += sweepRandom(t, seed, settle) })
+				if t.Failed() {
+					t.Fatalf("seed %d", seed)
+				}
+			}
+			if closed < 100 {
+				t.Errorf("%d flows were closed, want 100 to make a point", closed)
+			}
+		})
+	}
+}
+
+func sweepRandom(t *testing.T, seed uint64, settle time.Duration) (closed int) {
+	r := newRandom(t, seed)
+	s := newStage(t)
+	s.world = r.world
+	s.Settle, s.Grace = settle, 0
+	dialled, ended := make(map[uint64]time.Duration), make(map[uint64]time.Duration)
+	all := make(map[uint64]conn.Flow)
+	s.Source = &recorder{stage: s, closed: ended}
+
+	var ctx context.Context
+	ctx, s.end = context.WithCancel(context.Background())
+	go func() { s.result <- s.Run(ctx, s.slot) }()
+	conn.Post(s.slot, conn.Update{Cur: s.cur, Changes: []rtable.Changes{rtable.Diff(nil, s.cur)}})
+	synctest.Wait()
+
+	var history []moment
+	for range 60 {
+		time.Sleep(time.Nanosecond) // past the last change
+		for _, f := range r.flows() {
+			if r.one(12) {
+				f = s.dial(f)
+				dialled[f.Cookie], all[f.Cookie] = s.now(), f
+			}
+		}
+		time.Sleep(settle/7 + pick(r, time.Microsecond, time.Millisecond, 7*time.Millisecond, 40*time.Millisecond, 200*time.Millisecond))
+		old, cur, changes := r.step()
+		r.told.WriteString("# at " + s.now().String() + "\n")
+		if changes.Empty() {
+			continue
+		}
+		history = append(history, moment{s.now(), old, cur, changes})
+		conn.Post(s.slot, conn.Update{Old: old, Cur: cur, Changes: []rtable.Changes{changes}})
+		synctest.Wait()
+	}
+	time.Sleep(time.Minute)
+	s.stop()
+
+	for cookie, f := range all {
+		at, gone := ended[cookie]
+		if gone && !rightly(history, f, dialled[cookie], at, settle) {
+			t.Errorf("%s was closed at %v, dialled at %v, with no change that has stranded it for %v", flowText(f, r.links.Name), at, dialled[cookie], settle)
+		}
+		for i, m := range history {
+			end := m.at + settle
+			if m.at < dialled[cookie] || gone && at <= end || !m.changes.TouchesFlow(f.Local.Addr(), f.Remote.Addr()) {
+				continue
+			}
+			if stranded(history, i, end, f) && !pending(history[:i], dialled[cookie], f) && !returned(history[:i+1], settle, f) {
+				t.Errorf("%s, dialled at %v, stranded at %v, was not closed by %v but at %v (%v)", flowText(f, r.links.Name), dialled[cookie], m.at, end, at, gone)
+			}
+		}
+		if t.Failed() {
+			t.Fatal(r.told.String())
+		}
+	}
+	return len(ended)
+}
+
+// rightly says whether a flow was to be closed at the time it was.
+func rightly(history []moment, f conn.Flow, dialled, closed, settle time.Duration) bool {
+	for i, m := range history {
+		if m.at == closed-settle && dialled < m.at && stranded(history, i, closed, f) {
+			return true
+		}
+	}
+	return false
+}
+
+// recorder is a stage that notes when flows were closed.
+type recorder struct {
+	*stage
+	closed map[uint64]time.Duration
+}
+
+func (r *recorder) Close(ctx context.Context, f conn.Flow, cause conn.Cause) error {
+	r.closed[f.Cookie] = r.now()
+	return r.stage.Close(ctx, f, cause)
+}

@@ -1,0 +1,283 @@
+//go:build go1.25
+
+package conn_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/netmond/netmond/conn"
+	"github.com/netmond/netmond/rtable"
+)
+
+// TestSweeps plays testdata/sweep/*.scenario. What stands before the first story
+// of a file is its essay and the state, at 0s, in which each begins. Then come
+// the settings
+//
+//	settle D, grace D, rate N, close REASONS, dry-run, exclude PREFIX
+//
+// and what happens when: a time, and
+//
+//	tcp LOCAL REMOTE ...        a flow is dialled (see TestVerdicts)
+//	gone LOCAL REMOTE           ... and closed by its owner
+//	kernel agrees|disagrees|fails   what Confirm will answer
+//	close works|fails|advisory  what Close will answer
+//	listing D|fails             how long it takes to list the flows
+//	churn D N ROUTE             N changes, one each D: ROUTE is added and deleted in turn
+//	EVENT                       a change, as package iproute reads it; those of one time are one batch
+//	> ACT LOCAL REMOTE REASON[, was ROUTE[, on EVENT]]   what the sweeper must decide then, and nothing else
+//
+// The clock is synctest's, so that times are exact. A day later all is over.
+func TestSweeps(t *testing.T) {
+	files, err := filepath.Glob("testdata/sweep/*.scenario")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scenarios: %v", err)
+	}
+	for _, file := range files {
+		body, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts := strings.Split("\n"+string(body), "\n== ")
+		for _, part := range parts[1:] {
+			name, body, _ := strings.Cut(part, "\n")
+			name, _, _ = strings.Cut(name, " ")
+			t.Run(strings.TrimSuffix(filepath.Base(file), ".scenario")+"/"+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { playSweep(t, parts[0], body) })
+			})
+		}
+	}
+}
+
+// act is something that happens at a time.
+type act struct {
+	at   time.Duration
+	what string
+}
+
+func playSweep(t *testing.T, base, body string) {
+	s := newStage(t)
+	var acts []act
+	var want []string
+	for _, line := range strings.Split(base+"\n"+body, "\n") {
+		line, _, _ = strings.Cut(line, "#")
+		line = strings.Join(strings.Fields(line), " ")
+		when, what, _ := strings.Cut(line, " ")
+		at, err := time.ParseDuration(when)
+		switch {
+		case line == "":
+		case err != nil:
+			s.set(line)
+		case strings.HasPrefix(what, "churn "):
+			acts = append(acts, s.churn(at, strings.TrimPrefix(what, "churn "))...)
+		case strings.HasPrefix(what, "> "):
+			want = append(want, fmt.Sprintf("%v %s", at, what))
+		default:
+			acts = append(acts, act{at, what})
+		}
+	}
+	slices.SortStableFunc(acts, func(a, b act) int { return int(a.at - b.at) })
+	s.start()
+	for i, a := range acts {
+		time.Sleep(a.at - s.now())
+		s.do(a.what)
+		if i+1 == len(acts) || acts[i+1].at != a.at {
+			s.post()
+			synctest.Wait()
+		}
+	}
+	time.Sleep(24 * time.Hour)
+	s.stop()
+	slices.Sort(s.got) // what is decided at one time has no order
+	slices.Sort(want)
+	if !slices.EqualFunc(s.got, want, func(got, want string) bool { return got == want || strings.HasPrefix(got, want+", ") }) {
+		t.Errorf("decided\n\t%s\nwant\n\t%s", strings.Join(s.got, "\n\t"), strings.Join(want, "\n\t"))
+	}
+}
+
+// stage is a Sweeper with a table, flows and a kernel that the test makes up.
+type stage struct {
+	*world
+	conn.Sweeper
+	flows  map[uint64]conn.Flow
+	last   uint64
+	slot   chan conn.Update
+	got    []string // decisions, with their times
+	begun  time.Time
+	end    context.CancelFunc
+	result chan error
+
+	confirm struct {
+		ok  bool
+		err error
+	}
+	closing, listing error
+	slow             time.Duration
+}
+
+func newStage(t *testing.T) *stage {
+	s := &stage{
+		world: newWorld(t), flows: make(map[uint64]conn.Flow),
+		slot: make(chan conn.Update, 1), result: make(chan error, 1), begun: time.Now(),
+	}
+	s.Sweeper = conn.Sweeper{
+		Source: s, Settle: 150 * time.Millisecond, Grace: 3 * time.Second, Reasons: conn.AllReasons,
+		Report: func(d conn.Decision) { s.got = append(s.got, s.decided(d)) },
+		Confirm: func(_ context.Context, _ *rtable.Table, _ conn.Flow, v conn.Verdict) (bool, error) {
+			if v.Reason == conn.Keep {
+				s.t.Errorf("the kernel was asked about a flow to keep")
+			}
+			return s.confirm.ok, s.confirm.err
+		},
+	}
+	s.confirm.ok = true
+	return s
+}
+
+// start runs the sweeper on the state told so far.
+func (s *stage) start() {
+	var ctx context.Context
+	ctx, s.end = context.WithCancel(context.Background())
+	go func() { s.result <- s.Run(ctx, s.slot) }()
+	s.post()
+	synctest.Wait()
+}
+
+func (s *stage) stop() {
+	s.end()
+	if err := <-s.result; !errors.Is(err, context.Canceled) {
+		s.t.Errorf("Run = %v, want context.Canceled", err)
+	}
+}
+
+func (s *stage) now() time.Duration { return time.Since(s.begun) }
+
+// post tells the sweeper what has been told since.
+func (s *stage) post() (changes rtable.Changes) {
+	old := s.cur
+	if changes = s.flush(); !changes.Empty() {
+		conn.Post(s.slot, conn.Update{Old: old, Cur: s.cur, Changes: []rtable.Changes{changes}})
+	}
+	return changes
+}
+
+// set reads a setting.
+func (s *stage) set(line string) {
+	word, arg, _ := strings.Cut(line, " ")
+	var err error
+	switch word {
+	case "settle":
+		s.Settle, err = time.ParseDuration(arg)
+	case "grace":
+		s.Grace, err = time.ParseDuration(arg)
+	case "rate":
+		s.Rate, err = strconv.Atoi(arg)
+	case "close":
+		s.Reasons, err = conn.ParseReasons(arg)
+	case "dry-run":
+		s.DryRun = true
+	case "exclude":
+		var x conn.Exclusion
+		x, err = conn.ParseExclusion(arg)
+		s.Exclude = x.Excludes
+	default:
+		s.do(line)
+	}
+	if err != nil {
+		s.t.Fatalf("%q: %v", line, err)
+	}
+}
+
+func (s *stage) churn(at time.Duration, args string) (acts []act) {
+	words := strings.SplitN(args, " ", 3)
+	step, err := time.ParseDuration(words[0])
+	n, nerr := strconv.Atoi(words[1])
+	if err = errors.Join(err, nerr); err != nil {
+		s.t.Fatal(err)
+	}
+	for i := range n {
+		acts = append(acts, act{at + time.Duration(i)*step, [2]string{"add ", "del "}[i%2] + words[2]})
+	}
+	return acts
+}
+
+// errFake is what a call fails with that is told to.
+var errFake = errors.New("as the scenario says")
+
+func (s *stage) do(what string) {
+	word, arg, _ := strings.Cut(what, " ")
+	failing := map[string]error{"fails": errFake, "advisory": conn.ErrAdvisory}
+	switch word {
+	case "tcp":
+		s.dial(s.flow(what))
+	case "gone":
+		gone := s.flow("tcp " + arg)
+		maps.DeleteFunc(s.flows, func(_ uint64, f conn.Flow) bool { return f.Local == gone.Local && f.Remote == gone.Remote })
+	case "kernel":
+		s.confirm.ok, s.confirm.err = arg == "agrees", failing[arg]
+	case "close":
+		s.closing = failing[arg]
+	case "listing":
+		s.slow, _ = time.ParseDuration(arg)
+		s.listing = failing[arg]
+	default:
+		s.event(what)
+	}
+}
+
+func (s *stage) dial(f conn.Flow) conn.Flow {
+	s.last++
+	f.Cookie = s.last
+	s.flows[f.Cookie] = f
+	return f
+}
+
+var actNames = map[conn.Act]string{
+	conn.DidClose: "close", conn.WouldClose: "would-close", conn.Disagreed: "disagreed", conn.Failed: "failed", conn.Unread: "unread",
+}
+
+func (s *stage) decided(d conn.Decision) string {
+	failed := d.Act == conn.Failed || d.Act == conn.Unread
+	if (failed || d.Act == conn.Disagreed && s.confirm.err != nil) != (d.Err != nil) || failed && !errors.Is(d.Err, errFake) {
+		s.t.Errorf("%s with error %v", actNames[d.Act], d.Err)
+	}
+	if d.Act == conn.Unread {
+		return fmt.Sprintf("%v > unread", s.now())
+	}
+	return fmt.Sprintf("%v > %s %v %v %s", s.now(), actNames[d.Act], d.Flow.Local, d.Flow.Remote, d.Cause)
+}
+
+// Flows yields all there are: it is the sweeper that must tell those apart which
+// the changes touch.
+func (s *stage) Flows(context.Context, rtable.Changes) iter.Seq2[conn.Flow, error] {
+	return func(yield func(conn.Flow, error) bool) {
+		time.Sleep(s.slow)
+		for _, cookie := range slices.Sorted(maps.Keys(s.flows)) {
+			if !yield(s.flows[cookie], nil) {
+				return
+			}
+		}
+		if s.listing != nil {
+			yield(conn.Flow{}, s.listing)
+		}
+	}
+}
+
+// Close closes a flow. One that its owner has closed is no error.
+func (s *stage) Close(_ context.Context, f conn.Flow, _ conn.Cause) error {
+	if s.closing == nil {
+		delete(s.flows, f.Cookie)
+	}
+	return s.closing
+}
