@@ -58,20 +58,36 @@ type Query struct {
 	Mark, UID uint32
 }
 
-// Resolve makes a table query of it; t knows the links.
-func (q Query) Resolve(t *rtable.Table) (rtable.Query, error) {
+// Validate says what is wrong with the addresses, whatever links there are.
+func (q Query) Validate() error {
+	_, err := q.parse()
+	return err
+}
+
+// parse reads the addresses.
+func (q Query) parse() (rtable.Query, error) {
 	var out rtable.Query
 	var err error
 	if out.Dst, err = netip.ParseAddr(q.Dst); err != nil {
 		return out, fmt.Errorf("dst %q: not an IP address", q.Dst)
 	}
-	if q.From != "" {
-		if out.Src, err = netip.ParseAddr(q.From); err != nil {
-			return out, fmt.Errorf("from %q: not an IP address", q.From)
-		}
-		if out.Src.Unmap().Is4() != out.Dst.Unmap().Is4() {
-			return out, fmt.Errorf("from %q: not of the family of %s", q.From, q.Dst)
-		}
+	if q.From == "" {
+		return out, nil
+	}
+	if out.Src, err = netip.ParseAddr(q.From); err != nil {
+		return out, fmt.Errorf("from %q: not an IP address", q.From)
+	}
+	if out.Src.Unmap().Is4() != out.Dst.Unmap().Is4() {
+		return out, fmt.Errorf("from %q: not of the family of %s", q.From, q.Dst)
+	}
+	return out, nil
+}
+
+// Resolve makes a table query of it; t knows the links.
+func (q Query) Resolve(t *rtable.Table) (rtable.Query, error) {
+	out, err := q.parse()
+	if err != nil {
+		return out, err
 	}
 	if q.Oif != "" {
 		l := t.LinkByName(q.Oif)
@@ -119,16 +135,23 @@ func (d *Daemon) allFlows(ctx context.Context) iter.Seq2[conn.Flow, error] {
 	return d.Flows(ctx)
 }
 
+// ParsePair reads the two ends of a connection.
+func ParsePair(local, remote string) (l, r netip.AddrPort, err error) {
+	if l, err = netip.ParseAddrPort(local); err != nil {
+		return l, r, fmt.Errorf("local %q: write ADDRESS:PORT", local)
+	}
+	if r, err = netip.ParseAddrPort(remote); err != nil {
+		return l, r, fmt.Errorf("remote %q: write ADDRESS:PORT", remote)
+	}
+	return l, r, nil
+}
+
 // Why finds the flow among those of the device and assesses it; one that is not
 // there is assessed as if it were.
 func Why(_ context.Context, t *rtable.Table, flows iter.Seq2[conn.Flow, error], local, remote string) (view.Why, error) {
-	l, err := netip.ParseAddrPort(local)
+	l, r, err := ParsePair(local, remote)
 	if err != nil {
-		return view.Why{}, fmt.Errorf("local %q: write ADDRESS:PORT", local)
-	}
-	r, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return view.Why{}, fmt.Errorf("remote %q: write ADDRESS:PORT", remote)
+		return view.Why{}, err
 	}
 	want := conn.Flow{Proto: conn.TCP, State: conn.Established,
 		Local: netip.AddrPortFrom(l.Addr().Unmap(), l.Port()), Remote: netip.AddrPortFrom(r.Addr().Unmap(), r.Port())}
