@@ -1,0 +1,12 @@
+//go:build !linux
+
+package main
+
+import (
+	"context"
+	"errors"
+)
+
+func followAdverts(context.Context, func(ifindex int, uri string)) error {
+	return errors.ErrUnsupported
+}

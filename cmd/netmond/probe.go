@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"os"
+	"sync/atomic"
+
+	"github.com/netmond/netmond/cpd"
+	"github.com/netmond/netmond/rtable"
+
+	"github.com/netmond/netmond/internal/daemon"
+)
+
+// checker runs captive-portal checks as the options say, which may change. Safe
+// for concurrent use.
+type checker struct {
+	log     *slog.Logger
+	options atomic.Pointer[probing]
+	adverts atomic.Pointer[map[int]string] // captive portal URIs of routers, by ifindex
+}
+
+// probing is how to probe.
+type probing struct {
+	detector cpd.Detector // what is the same for every uplink
+	capport  string
+}
+
+func newChecker(o *options, log *slog.Logger) *checker {
+	c := &checker{log: log}
+	c.set(o)
+	return c
+}
+
+// set makes new options count for the checks to come.
+func (c *checker) set(o *options) {
+	p := &probing{detector: cpd.Detector{Timeout: o.timeout}, capport: o.capport.value}
+	for _, text := range o.probes.values {
+		if probe, err := cpd.ParseProbe(text); err == nil { // checked as a flag
+			p.detector.Probes = append(p.detector.Probes, probe)
+		}
+	}
+	c.options.Store(p)
+}
+
+// advertised takes in what a router announced on a link, and says whether that is
+// news. For one goroutine.
+func (c *checker) advertised(ifindex int, uri string) bool {
+	next := make(map[int]string)
+	if known := c.adverts.Load(); known != nil {
+		if (*known)[ifindex] == uri {
+			return false
+		}
+		maps.Copy(next, *known)
+	}
+	next[ifindex] = uri
+	c.adverts.Store(&next)
+	return true
+}
+
+// run checks one uplink, with what the system's network configuration knows of
+// it.
+func (c *checker) run(ctx context.Context, u daemon.Uplink, _ *rtable.Table) cpd.Result {
+	p := c.options.Load()
+	lease := cpd.Leases(os.DirFS("/"), u.Dev, int(u.Link))
+	if adverts := c.adverts.Load(); adverts != nil && u.Family == 6 {
+		if uri := (*adverts)[int(u.Link)]; uri != "" {
+			lease = lease.Announce(uri, "the router")
+		}
+	}
+	if p.capport != "" {
+		lease = lease.Announce(p.capport, "the operator")
+	}
+	for _, other := range lease.Others {
+		c.log.Warn("contradicting captive portal URI", "link", u.Dev, "uri", other, "used", lease.Capport)
+	}
+	d := p.detector
+	d.Dev, d.Family, d.Source, d.Mark = u.Dev, u.Family, u.Source, u.Mark
+	d.Resolvers, d.Capport = lease.Resolvers, lease.Capport
+	return d.Check(ctx)
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/netmond/netmond/board"
+	"github.com/netmond/netmond/rtnl"
+	"github.com/netmond/netmond/smd"
+
+	"github.com/netmond/netmond/internal/daemon"
+	"github.com/netmond/netmond/internal/ubus"
+)
+
+// runDaemon is netmond run: it constructs each part once and runs them.
+func runDaemon(ctx context.Context, c *invocation) error {
+	o, err := c.options()
+	if err != nil {
+		return err
+	}
+	log := newLogger(c.stderr, o)
+	listener, err := smd.Listen(o.socket)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+
+	closers, err := openClosers(ctx, o, log)
+	if err != nil {
+		return err
+	}
+	defer closers.shut()
+	notifier, err := board.NewNotifier(os.Getenv, os.Getpid())
+	if err != nil {
+		log.Warn("init system not told", "err", err)
+	}
+	watcher := &rtnl.Watcher{}
+	check := newChecker(o, log)
+	d := daemon.New(daemon.Deps{
+		Watch:    watcher.Watch,
+		Resync:   watcher.Resync,
+		Resyncs:  watcher.Resyncs,
+		Sweepers: closers.sweepers,
+		Settle:   o.settle,
+		Check:    check.run,
+		Interval: o.interval,
+		Bus:      smd.NewBus(smd.Options{}),
+		Notify:   notifier,
+		Log:      log,
+		Mode:     mode(o),
+		Rung:     closers.rung,
+		RungWhy:  closers.why,
+		Build:    build(),
+		Board:    board.Detect(os.DirFS("/")),
+		Flows:    deviceFlows,
+	})
+	p := &parts{log: log, daemon: d, closers: closers, check: check, notifier: notifier, options: o, invocation: c}
+	return p.serve(ctx, listener)
+}
+
+// parts is what runs beside the daemon's loop.
+type parts struct {
+	log        *slog.Logger
+	daemon     *daemon.Daemon
+	closers    *closers
+	check      *checker
+	notifier   *board.Notifier
+	options    *options
+	invocation *invocation
+}
+
+// serve runs the daemon with its API and its board until ctx ends or one of them
+// fails. What serves others ends after the daemon, so that they hear of its end.
+func (p *parts) serve(ctx context.Context, l net.Listener) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	start := func(f func(context.Context) error) {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			if err := f(work); err != nil && !errors.Is(err, context.Canceled) {
+				fail(err)
+			}
+		}()
+	}
+	d := p.daemon
+	server := &smd.Server{Bus: d.Bus, Verbs: d.Verbs(), Snapshot: func() any { return d.Status() }, Sent: d.Sent, Log: p.log}
+	start(func(ctx context.Context) error { return server.Serve(ctx, l) })
+	start(p.reload)
+	start(p.followRouters)
+	if err := p.startBoard(start); err != nil {
+		p.log.Warn("board", "err", err)
+	}
+	if o := newOpenWrt(ubus.DefaultPath, d, p.log); o != nil {
+		start(o.run)
+	}
+	if p.options.metrics != "" {
+		start(func(ctx context.Context) error { return writeMetrics(ctx, p.options.metrics, d.Metrics, p.log) })
+	}
+	err := d.Run(ctx)
+	_ = p.notifier.Stopping() // the manager sees the end anyway
+	stop()
+	wg.Wait()
+	if cause := context.Cause(ctx); err == nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
+}
+
+// followRouters checks the uplinks again when a router announces another captive
+// portal API.
+func (p *parts) followRouters(ctx context.Context) error {
+	err := followAdverts(ctx, func(ifindex int, uri string) {
+		if p.check.advertised(ifindex, uri) {
+			p.daemon.CheckSoon()
+		}
+	})
+	if ctx.Err() == nil {
+		p.log.Info("router advertisements are not read", "err", err)
+	}
+	return nil
+}
+
+// reload reads the configuration again at each SIGHUP. What is known of routes
+// and flows is kept; what cannot change while the daemon runs is named.
+func (p *parts) reload(ctx context.Context) error {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-hup:
+		}
+		_ = p.notifier.Reloading()
+		o, err := p.invocation.options()
+		if err != nil {
+			p.log.Error("configuration not read; the old one stands", "err", err)
+		} else {
+			p.adopt(ctx, o)
+		}
+		_ = p.notifier.Ready()
+	}
+}
+
+// adopt makes new options count.
+func (p *parts) adopt(ctx context.Context, o *options) {
+	for _, name := range p.options.fixedChanges(o) {
+		p.log.Warn("option changes at the next start only", "option", name)
+	}
+	p.options.level.Set(o.level.Level())
+	p.check.set(o)
+	p.closers.set(ctx, o)
+	p.log.Info("configuration read again")
+}
+
+// writeMetrics writes the figures to file every 15 s, whole, by rename, as
+// node_exporter's textfile collector wants them.
+func writeMetrics(ctx context.Context, file string, text func() string, log *slog.Logger) error {
+	ticker := time.NewTicker(15 * time.Second)
+	defer ticker.Stop()
+	defer os.Remove(file) // figures of a daemon that is gone mislead
+	failed := false
+	for {
+		err := replaceFile(file, text())
+		if err != nil && !failed {
+			log.Warn("metrics not written", "err", err)
+		}
+		failed = err != nil
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+func replaceFile(file, text string) error {
+	next := file + ".new"
+	if err := os.WriteFile(next, []byte(text), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(next, file)
+}
