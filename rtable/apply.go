@@ -147,6 +147,9 @@ func (e *edit) addRoute(r *rtnl.Route, flags uint16) {
 		e.loadRoute(fam, r, flags)
 		return
 	}
+	if flags&rtnl.FlagExcl != 0 {
+		e.clear(fam, r)
+	}
 	routes := e.cur.fibs[fam][r.Table].at(r.Dst)
 	if fam == v6 && flags&rtnl.FlagReplace == 0 {
 		r = grown(routes, r)
@@ -189,6 +192,25 @@ func (e *edit) loadRoute(fam int, r *rtnl.Route, flags uint16) {
 		return newBucket(out)
 	})
 	fibs[r.Table] = f
+}
+
+// clear makes room for r, which was announced as the only one of its key
+// (NLM_F_EXCL). What stands there is of a dump that knew more, and is announced
+// again where it is not gone.
+func (e *edit) clear(fam int, r *rtnl.Route) {
+	was := e.cur.fibs[fam][r.Table].at(r.Dst)
+	other := func(x *body) bool {
+		return x.Src == r.Src && x.TOS == r.TOS && x.Priority == r.Priority && !sameRoute(&x.Route, r)
+	}
+	if !slices.ContainsFunc(was, other) {
+		return
+	}
+	e.setBucket(fam, r.Table, r.Dst, len(was), slices.DeleteFunc(slices.Clone(was), other))
+	for _, x := range was {
+		if other(x) {
+			e.note(rtnl.Del, r.Dst, x, nil, true)
+		}
+	}
 }
 
 func (e *edit) delRoute(r *rtnl.Route) {
@@ -256,9 +278,10 @@ func (e *edit) rule(op rtnl.Op, r *rtnl.Rule) {
 func (e *edit) object(op rtnl.Op, n *rtnl.NextHopObject) {
 	was := e.cur.objects[n.ID]
 	if op == rtnl.Del {
-		if was != nil {
-			e.objectGone(was)
+		if was == nil {
+			was = n // not in the dump any more, but routes told again may use it
 		}
+		e.objectGone(was)
 		return
 	}
 	if was != nil && was.Equal(n) {

@@ -65,15 +65,10 @@ func order4(a, b *body) int {
 }
 
 // remove4 removes the route that an RTM_DELROUTE names. The message holds the
-// whole route, so an exact match decides; failing that, key and next hops do.
+// whole route: one that differs in anything is another, to which a dump may have
+// run ahead.
 func remove4(routes []*body, r *rtnl.Route) (out []*body, was *body) {
 	i := slices.IndexFunc(routes, func(x *body) bool { return sameRoute(&x.Route, r) })
-	if i < 0 {
-		i = slices.IndexFunc(routes, func(x *body) bool {
-			return x.TOS == r.TOS && x.Priority == r.Priority && x.Type == r.Type && x.NHID == r.NHID &&
-				slices.Equal(x.NextHops, r.NextHops)
-		})
-	}
 	if i < 0 {
 		return routes, nil
 	}

@@ -10,29 +10,30 @@ func (e *edit) link(op rtnl.Op, l *rtnl.Link) {
 	was := e.cur.links[l.Index]
 	links := own(&e.owned.links, &e.cur.links)
 	if op == rtnl.Del {
-		if was == nil {
-			return
+		if was != nil {
+			delete(links, l.Index)
+			e.noteLink(rtnl.Del, was, nil)
 		}
-		delete(links, l.Index)
-		e.noteLink(rtnl.Del, was, nil)
 		e.linkGone(l.Index)
 		return
 	}
-	if was != nil && *was == *l {
-		return
+	// A dump may have known the state before the event told it: so what follows goes
+	// by what the link is, not by what it became.
+	if was == nil || *was != *l {
+		kept := *l
+		links[l.Index] = &kept
+		e.noteLink(rtnl.New, &kept, was)
 	}
-	kept := *l
-	links[l.Index] = &kept
-	e.noteLink(rtnl.New, &kept, was)
-	if was == nil {
-		return
+	if was != nil {
+		e.reviveLegs(was, l)
+		if was.Up() && !l.Up() {
+			e.downs = append(e.downs, l.Index)
+		}
 	}
-	e.reviveLegs(was, l)
-	if was.Up() && !l.Up() {
+	if !l.Up() {
 		e.linkDown(l.Index)
-		e.downs = append(e.downs, l.Index)
 	}
-	if was.Up() && !l.Up() || was.Running() && !l.Running() {
+	if !l.Up() || !l.Running() {
 		e.objectsOut(l.Index)
 	}
 }
@@ -79,21 +80,20 @@ func (e *edit) steers(was, now *rtnl.Link) bool {
 }
 
 func (e *edit) addr(op rtnl.Op, a *rtnl.Addr) {
-	was := e.setAddr(op, a)
+	e.setAddr(op, a)
 	switch {
 	case op == rtnl.New && a.Local.Is4():
 		e.markDead(v4, a.Link, false) // fib_sync_up
-	case op == rtnl.New || was == nil:
+	case op == rtnl.New:
 	case a.Local.Is4():
-		e.addrGone(was)
+		e.addrGone(a)
 	default:
-		e.addrGone6(was)
+		e.addrGone6(a)
 	}
 }
 
-// setAddr adds or removes an address and nothing else, and returns the one that
-// was there.
-func (e *edit) setAddr(op rtnl.Op, a *rtnl.Addr) *rtnl.Addr {
+// setAddr adds or removes an address and nothing else.
+func (e *edit) setAddr(op rtnl.Op, a *rtnl.Addr) {
 	list := e.cur.addrs[a.Local]
 	i := slices.IndexFunc(list, func(x *rtnl.Addr) bool { return x.Link == a.Link && x.Net == a.Net })
 	var was *rtnl.Addr
@@ -102,7 +102,7 @@ func (e *edit) setAddr(op rtnl.Op, a *rtnl.Addr) *rtnl.Addr {
 	}
 	if op == rtnl.New {
 		if was != nil && *was == *a {
-			return was
+			return
 		}
 		kept := *a
 		list = slices.Clone(list)
@@ -114,10 +114,10 @@ func (e *edit) setAddr(op rtnl.Op, a *rtnl.Addr) *rtnl.Addr {
 		}
 		own(&e.owned.addrs, &e.cur.addrs)[a.Local] = list
 		e.changes.addr(rtnl.New, &kept, was)
-		return was
+		return
 	}
 	if was == nil {
-		return nil
+		return
 	}
 	addrs := own(&e.owned.addrs, &e.cur.addrs)
 	if list = slices.Delete(slices.Clone(list), i, i+1); len(list) > 0 {
@@ -126,5 +126,4 @@ func (e *edit) setAddr(op rtnl.Op, a *rtnl.Addr) *rtnl.Addr {
 		delete(addrs, a.Local)
 	}
 	e.changes.addr(rtnl.Del, was, nil)
-	return was
 }

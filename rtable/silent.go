@@ -140,9 +140,6 @@ func (e *edit) objectsOut(oif uint32) {
 // group that has lost its last member goes too.
 func (e *edit) objectGone(n *rtnl.NextHopObject) {
 	objects := own(&e.owned.objects, &e.cur.objects)
-	if objects[n.ID] == nil {
-		return
-	}
 	for fam := range families {
 		e.removeRoutes(fam, func(r *rtnl.Route) bool { return r.NHID == n.ID })
 	}
@@ -160,10 +157,14 @@ func (e *edit) objectGone(n *rtnl.NextHopObject) {
 		e.changes.object(rtnl.New, &left, g)
 		e.setObject(&left)
 	}
-	delete(objects, n.ID)
-	e.changes.object(rtnl.Del, n, nil)
+	if objects[n.ID] != nil {
+		delete(objects, n.ID)
+		e.changes.object(rtnl.Del, n, nil)
+	}
 	for _, g := range empty {
-		e.objectGone(g)
+		if objects[g.ID] != nil { // not taken along by another
+			e.objectGone(g)
+		}
 	}
 }
 

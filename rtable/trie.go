@@ -29,58 +29,78 @@ type trie struct {
 //
 // A prefix whose last byte has the upper n bits v has the index 1<<n|v, from 2 to
 // 511, which halved is that of the prefix one bit shorter.
+//
+// The order of the fields is that of a walk: on the way down it reads the first
+// and the last cache line, at its end the first two.
 type node struct {
-	prefixes bitmap512
-	children bitmap256
-	values   []*bucket // by rank in prefixes
-	nodes    []*node   // by rank in children
-	path     [16]byte  // meaningful up to depth
 	depth    uint8
+	short    uint8    // how many of values are of prefixes with an index below 256
+	path     [16]byte // meaningful up to depth
+	children set
+	values   []*bucket // by rank, those of part first
+	whole    set       // the prefixes with an index from 256 on, less 256: those of all eight bits
+	part     set       // the others
+	nodes    []*node   // by rank in children
 }
 
-type (
-	bitmap512 [8]uint64
-	bitmap256 [4]uint64
-)
+// set is a set of bytes that counts them.
+type set struct {
+	words  [4]uint64
+	before [4]uint8 // how many are in the words before this one
+}
 
-func (m *bitmap512) has(i uint) bool  { return m[i>>6&7]>>(i&63)&1 != 0 }
-func (m *bitmap256) has(i uint8) bool { return m[i>>6]>>(i&63)&1 != 0 }
+func (s *set) has(i uint8) bool { return s.words[i>>6]>>(i&63)&1 != 0 }
 
-// rank counts the bits before i.
-func (m *bitmap512) rank(i uint) int {
-	n := bits.OnesCount64(m[i>>6&7] & (1<<(i&63) - 1))
-	for w := range i >> 6 & 7 {
-		n += bits.OnesCount64(m[w])
+// rank counts the members below i.
+func (s *set) rank(i uint8) int {
+	return int(s.before[i>>6]) + bits.OnesCount64(s.words[i>>6]&(1<<(i&63)-1))
+}
+
+func (s *set) put(i uint8, in bool) {
+	s.words[i>>6] &^= 1 << (i & 63)
+	if in {
+		s.words[i>>6] |= 1 << (i & 63)
 	}
-	return n
-}
-
-func (m *bitmap256) rank(i uint8) int {
-	n := bits.OnesCount64(m[i>>6] & (1<<(i&63) - 1))
-	for w := range i >> 6 {
-		n += bits.OnesCount64(m[w])
+	for w := range 3 {
+		s.before[w+1] = s.before[w] + uint8(bits.OnesCount64(s.words[w]))
 	}
-	return n
 }
 
-// longest is the index of the longest prefix in m that the byte o starts with, or
-// 0: those of eight, seven and six bits are one bit each in words of their own,
-// the shorter ones share the first word.
-func (m *bitmap512) longest(o uint8) uint {
+// has says whether n holds the prefix of that index, and rank where its value is,
+// or would be.
+func (n *node) has(i uint) bool {
+	if i >= 256 {
+		return n.whole.has(uint8(i))
+	}
+	return n.part.has(uint8(i))
+}
+
+func (n *node) rank(i uint) int {
+	if i >= 256 {
+		return int(n.short) + n.whole.rank(uint8(i))
+	}
+	return n.part.rank(uint8(i))
+}
+
+// longest is the index of the longest prefix of n that the byte o starts with, or
+// 0. Those of seven and six bits are a bit each in words of their own, the shorter
+// ones share the first word.
+func (n *node) longest(o uint8) uint {
 	i := uint(o)
+	m := &n.part.words
 	switch {
-	case m[4+i>>6]>>(i&63)&1 != 0:
-		return 256 + i
+	case n.whole.has(o):
+		return 256 | i
 	case m[2+i>>7]>>(i>>1&63)&1 != 0:
-		return 128 + i>>1
+		return 128 | i>>1
 	case m[1]>>(i>>2)&1 != 0:
-		return 64 + i>>2
+		return 64 | i>>2
 	}
-	short := m[0] & (1<<(32+i>>3) | 1<<(16+i>>4) | 1<<(8+i>>5) | 1<<(4+i>>6) | 1<<(2+i>>7))
-	if short == 0 {
+	less := m[0] & (1<<(32|i>>3) | 1<<(16|i>>4) | 1<<(8|i>>5) | 1<<(4|i>>6) | 1<<(2|i>>7))
+	if less == 0 {
 		return 0
 	}
-	return uint(63 - bits.LeadingZeros64(short))
+	return uint(63 - bits.LeadingZeros64(less))
 }
 
 // key is an address or prefix as a path through the trie.
@@ -143,8 +163,8 @@ func (t *trie) Get(p netip.Prefix) (*bucket, bool) {
 			break
 		}
 		if n.depth == k.last() {
-			if i := k.index(); n.prefixes.has(i) {
-				return n.values[n.prefixes.rank(i)], true
+			if i := k.index(); n.has(i) {
+				return n.values[n.rank(i)], true
 			}
 			break
 		}
@@ -154,51 +174,74 @@ func (t *trie) Get(p netip.Prefix) (*bucket, bool) {
 }
 
 // Lookup is the bucket of the longest prefix that holds a, of the trie's family.
+// The last node on the way nearly always has it.
 func (t *trie) Lookup(a netip.Addr) (*bucket, bool) {
 	k := keyOf(a, a.BitLen())
-	var (
-		best  *node
-		index uint
-		from  uint8
-	)
-	for n := t.root; n != nil; n = n.child(k.path[n.depth&15]) {
+	var last *node
+	from := uint8(0)
+	for n := t.root; n != nil; {
 		if n.depth != from {
 			if _, off := n.leaves(&k, from); off {
 				break
 			}
 		}
-		if i := n.prefixes.longest(k.path[n.depth&15]); i != 0 {
-			best, index = n, i
+		last = n
+		o := k.path[n.depth&15]
+		if !n.children.has(o) {
+			break
 		}
 		from = n.depth + 1
+		n = n.nodes[n.children.rank(o)]
 	}
-	if best == nil {
-		return t.all0, t.all0 != nil
+	if last != nil {
+		if i := last.longest(k.path[last.depth&15]); i != 0 {
+			return last.values[last.rank(i)], true
+		}
 	}
-	return best.values[best.prefixes.rank(index)], true
+	b := t.shorter(&k)
+	return b, b != nil
+}
+
+// shorter is Lookup where the last node has nothing for k: the one before it, or
+// the one before that, has.
+func (t *trie) shorter(k *key) *bucket {
+	way, depth := t.way(k)
+	for depth > 0 {
+		depth--
+		n := way[depth]
+		if i := n.longest(k.path[n.depth]); i != 0 {
+			return n.values[n.rank(i)]
+		}
+	}
+	return t.all0
+}
+
+// way is the nodes on the way to k, as far as there are any.
+func (t *trie) way(k *key) (way [16]*node, depth int) {
+	from := uint8(0)
+	for n := t.root; n != nil && k.bits > 0 && n.depth <= k.last(); n = n.child(k.path[n.depth]) {
+		if _, off := n.leaves(k, from); off {
+			break
+		}
+		way[depth] = n
+		depth++
+		from = n.depth + 1
+	}
+	return way, depth
 }
 
 // Supernets yields the prefixes that hold p and their buckets, longest first.
 func (t *trie) Supernets(p netip.Prefix) iter.Seq2[netip.Prefix, *bucket] {
 	return func(yield func(netip.Prefix, *bucket) bool) {
 		k := keyOf(p.Addr(), p.Bits())
-		var way [16]*node
-		depth, from := 0, uint8(0)
-		for n := t.root; n != nil && k.bits > 0 && n.depth <= k.last(); n = n.child(k.path[n.depth]) {
-			if _, off := n.leaves(&k, from); off {
-				break
-			}
-			way[depth] = n
-			depth++
-			from = n.depth + 1
-		}
+		way, depth := t.way(&k)
 		for _, n := range slices.Backward(way[:depth]) {
 			i := 256 | uint(k.path[n.depth])
 			if n.depth == k.last() {
 				i = k.index()
 			}
 			for ; i > 1; i >>= 1 {
-				if n.prefixes.has(i) && !yield(n.prefix(i, t.is4), n.values[n.prefixes.rank(i)]) {
+				if n.has(i) && !yield(n.prefix(i, t.is4), n.values[n.rank(i)]) {
 					return
 				}
 			}
@@ -246,7 +289,7 @@ func (n *node) walk(is4 bool, yield func(netip.Prefix, *bucket) bool) bool {
 		// The prefixes that start at o are those as long as o has no zeros for.
 		for length := max(1, 8-uint(bits.TrailingZeros8(uint8(o)))); length <= 8; length++ {
 			i := 1<<length | o>>(8-length)
-			if n.prefixes.has(i) && !yield(n.prefix(i, is4), n.values[n.prefixes.rank(i)]) {
+			if n.has(i) && !yield(n.prefix(i, is4), n.values[n.rank(i)]) {
 				return false
 			}
 		}
@@ -302,8 +345,8 @@ func (n *node) update(k *key, from uint8, owned bool, f func(*bucket) *bucket) *
 	if n.depth == k.last() {
 		i := k.index()
 		var was *bucket
-		if n.prefixes.has(i) {
-			was = n.values[n.prefixes.rank(i)]
+		if n.has(i) {
+			was = n.values[n.rank(i)]
 		}
 		now := f(was)
 		if now == was {
@@ -354,25 +397,22 @@ func (n *node) needed() *node {
 }
 
 func (n *node) set(i uint, b *bucket, owned bool) {
-	bit := uint64(1) << (i & 63)
-	has := n.prefixes.has(i)
-	n.values = put(n.values, n.prefixes.rank(i), has, b, owned)
-	if b != nil {
-		n.prefixes[i>>6&7] |= bit
-	} else {
-		n.prefixes[i>>6&7] &^= bit
+	n.values = put(n.values, n.rank(i), n.has(i), b, owned)
+	if i >= 256 {
+		n.whole.put(uint8(i), b != nil)
+		return
 	}
+	if was := n.part.has(uint8(i)); !was && b != nil {
+		n.short++
+	} else if was && b == nil {
+		n.short--
+	}
+	n.part.put(uint8(i), b != nil)
 }
 
 func (n *node) setChild(o uint8, c *node, owned bool) {
-	bit := uint64(1) << (o & 63)
-	has := n.children.has(o)
-	n.nodes = put(n.nodes, n.children.rank(o), has, c, owned)
-	if c != nil {
-		n.children[o>>6] |= bit
-	} else {
-		n.children[o>>6] &^= bit
-	}
+	n.nodes = put(n.nodes, n.children.rank(o), n.children.has(o), c, owned)
+	n.children.put(o, c != nil)
 }
 
 // put is the list with x at i, in place of what is there if has is set; nil takes

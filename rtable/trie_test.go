@@ -1,0 +1,134 @@
+package rtable
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+
+	"github.com/gaissmai/bart"
+)
+
+// The trie answers as the one of a library does, whatever is put in, replaced and
+// taken out, and no change of it, but one of what is owned, shows in the tries
+// that were there before.
+func TestTrieAgreesWithBart(t *testing.T) {
+	for _, owned := range []bool{true, false} {
+		for _, six := range []bool{false, true} {
+			for seed := range uint64(20) {
+				r := rand.New(rand.NewPCG(seed, 1))
+				trieRound(t, r, six, owned)
+			}
+		}
+	}
+}
+
+func randomPrefix(r *rand.Rand, six bool) netip.Prefix {
+	var b [16]byte
+	for i := range b { // few values, so that prefixes meet
+		b[i] = []byte{0, 1, 0x80, 0xff, byte(r.Uint32())}[r.IntN(5)]
+	}
+	if six {
+		return netip.PrefixFrom(netip.AddrFrom16(b), r.IntN(129)).Masked()
+	}
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte(b[:4])), r.IntN(33)).Masked()
+}
+
+func trieRound(t *testing.T, r *rand.Rand, six, owned bool) {
+	got, want := new(trie), new(bart.Table[*bucket])
+	type version struct {
+		trie *trie
+		size int
+	}
+	var earlier []version
+	var there []netip.Prefix
+	for range 300 {
+		p := randomPrefix(r, six)
+		if len(there) > 0 && r.IntN(3) == 0 {
+			p = there[r.IntN(len(there))]
+		}
+		there = append(there, p)
+		var b *bucket
+		if r.IntN(3) > 0 {
+			b = new(bucket)
+		}
+		if !owned {
+			earlier = append(earlier, version{got, want.Size()})
+		}
+		was, _ := want.Get(p)
+		got = got.update(p, owned, func(have *bucket) *bucket {
+			if have != was {
+				t.Fatalf("update(%v) finds %p, want %p", p, have, was)
+			}
+			return b
+		})
+		if b == nil {
+			want.Delete(p)
+		} else {
+			want.Insert(p, b)
+		}
+		sameTrie(t, r, got, want, six)
+	}
+	for _, v := range earlier {
+		n := 0
+		for range v.trie.All() {
+			n++
+		}
+		if n != v.size {
+			t.Fatalf("an earlier trie has %d prefixes, had %d", n, v.size)
+		}
+	}
+}
+
+func sameTrie(t *testing.T, r *rand.Rand, got *trie, want *bart.Table[*bucket], six bool) {
+	t.Helper()
+	type pair struct {
+		p netip.Prefix
+		b *bucket
+	}
+	var list, wanted []pair
+	for p, b := range got.All() {
+		list = append(list, pair{p, b})
+	}
+	for p, b := range want.AllSorted() {
+		wanted = append(wanted, pair{p, b})
+	}
+	if len(list) != len(wanted) {
+		t.Fatalf("%d prefixes, want %d", len(list), len(wanted))
+	}
+	for i := range list {
+		if list[i] != wanted[i] {
+			t.Fatalf("prefix %d is %v, want %v", i, list[i], wanted[i])
+		}
+		if b, _ := got.Get(list[i].p); b != list[i].b {
+			t.Fatalf("Get(%v) = %p, want %p", list[i].p, b, list[i].b)
+		}
+	}
+	for range 20 {
+		p := randomPrefix(r, six)
+		a, aok := got.Get(p)
+		b, bok := want.Get(p)
+		if a != b || aok != bok {
+			t.Fatalf("Get(%v) = %p, want %p", p, a, b)
+		}
+		a, aok = got.Lookup(p.Addr())
+		b, bok = want.Lookup(p.Addr())
+		if a != b || aok != bok {
+			t.Fatalf("Lookup(%v) = %p, want %p", p.Addr(), a, b)
+		}
+		var s, w []pair
+		for q, b := range got.Supernets(p) {
+			s = append(s, pair{q, b})
+		}
+		for q, b := range want.Supernets(p) {
+			w = append(w, pair{q, b})
+		}
+		if len(s) != len(w) {
+			t.Fatalf("Supernets(%v) = %v, want %v", p, s, w)
+		}
+		for i := range s {
+			if s[i] != w[i] {
+				t.Fatalf("Supernets(%v) = %v, want %v", p, s, w)
+			}
+		}
+	}
+}
