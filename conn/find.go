@@ -21,7 +21,7 @@ func (w *sweep) take(u Update) {
 		w.cur = s.Cur
 		w.assume()
 		if !changes.First() && !changes.Empty() {
-			steps = append(steps, step{before, changes, s.Changes})
+			steps = append(steps, step{before: before, changes: changes, list: s.Changes})
 		}
 	}
 	w.review()
@@ -121,10 +121,13 @@ func (w *sweep) strandedBy(steps []step, f Flow) *entry {
 	var found *entry
 	for i := range slices.Backward(steps) {
 		e := w.stranded(&steps[i], f)
-		if e != nil && e.verdict.Link != 0 {
+		switch {
+		case e == nil:
+		case w.Exclude != nil && w.Exclude(w.view, f, e.verdict):
+			return nil
+		case e.verdict.Link != 0:
 			return e
-		}
-		if found == nil {
+		case found == nil:
 			found = e
 		}
 	}
@@ -137,11 +140,48 @@ func (w *sweep) stranded(s *step, f Flow) *entry {
 	if !s.changes.TouchesFlow(f.Local.Addr(), f.Remote.Addr()) {
 		return nil
 	}
-	v := w.judge(s.before, w.view, f)
-	if !w.Reasons.Has(v.Reason) || w.Exclude != nil && w.Exclude(w.view, f, v) {
+	before := s.before
+	v := w.judge(before, w.view, f)
+	if v.Reason == Keep && len(s.list) > 1 {
+		if before = s.between(); before == nil {
+			return nil
+		}
+		if v = w.judge(before, w.view, f); v.Reason != NoRoute && v.Reason != SourceGone {
+			return nil
+		}
+	}
+	if !w.Reasons.Has(v.Reason) {
 		return nil
 	}
-	return &entry{flow: f, before: s.before, verdict: v, event: w.event(s, f, v)}
+	return &entry{flow: f, before: before, verdict: v, event: w.event(s, f, v)}
+}
+
+// between is the state before a step that was made of several, with the routes and
+// addresses that came in it; nil where nothing went again. A flow that was dialled
+// amid a storm, and has lost what it was dialled by, had its path there alone.
+func (s *step) between() *rtable.Table {
+	if s.rebuilt {
+		return s.mid
+	}
+	s.rebuilt = true
+	var came []rtnl.Event
+	gone := false
+	for _, c := range s.list {
+		for x := range c.All() {
+			switch x.Message.(type) {
+			case *rtnl.Route, *rtnl.Addr:
+				if x.Op == rtnl.Del {
+					gone = gone || len(came) > 0
+					break
+				}
+				came = append(came, rtnl.Event{Op: rtnl.New, Flags: rtnl.FlagCreate | rtnl.FlagAppend, Message: x.Message})
+			}
+		}
+	}
+	if gone {
+		s.mid, _ = s.before.Apply(rtnl.Batch{Events: came})
+	}
+	return s.mid
 }
 
 // event names the first change that concerns the flow.

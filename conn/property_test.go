@@ -21,7 +21,7 @@ func judged(t *testing.T, f func(r *random, old, cur *rtable.Table, changes rtab
 	for seed := range seeds {
 		r := newRandom(t, seed)
 		for range 6 {
-			old, cur, changes := r.step()
+			old, cur, changes := r.step(1 + r.IntN(3))
 			if r.one(3) {
 				wan := r.links.Index("wan")
 				if old = old.AssumeCarrier(wan); r.one(2) {
@@ -99,7 +99,7 @@ func TestStrandedFlowsAreTouched(t *testing.T) {
 	for seed := range uint64(propertySeeds) {
 		r := newRandom(t, seed)
 		for range 6 {
-			old, cur, changes := r.step()
+			old, cur, changes := r.step(1 + r.IntN(3))
 			for _, f := range r.flows() {
 				if got := conn.Judge(old, cur, f); got != conn.Keep && !changes.TouchesFlow(f.Local.Addr(), f.Remote.Addr()) {
 					t.Fatalf("seed %d: %s is judged %s, but the changes do not touch it\n%s", seed, flowText(f, r.links.Name), got, r.told.String())

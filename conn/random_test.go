@@ -178,12 +178,12 @@ func (r *random) change() {
 	}
 }
 
-// step makes a change of a few lines, and returns the tables around it and what
-// has changed.
-func (r *random) step() (old, cur *rtable.Table, changes rtable.Changes) {
+// step makes n changes at once, and returns the tables around them and what has
+// changed.
+func (r *random) step(n int) (old, cur *rtable.Table, changes rtable.Changes) {
 	old = r.cur
 	r.told.WriteString("then\n")
-	for range 1 + r.IntN(3) {
+	for range n {
 		r.change()
 	}
 	changes = r.flush()

@@ -31,26 +31,38 @@ type Update struct {
 	earlier []Update // the steps before it that have not been taken, oldest first
 }
 
-// maxSteps is how many steps are kept apart until they are taken. Fewer, and a
-// flow that was dialled between two of them is judged as if it had had no path
-// before; more, and a storm holds more tables in memory.
-const maxSteps = 64
+// maxSteps is how many steps are kept apart until they are taken; beyond, each two
+// become one. Fewer, and a flow that was dialled between two that became one is
+// judged as if it had had no path before; more, and a storm holds more tables in
+// memory.
+const maxSteps = 128
 
 // Post puts an update into a slot of capacity one, behind those that have not
 // been taken yet. It never blocks; there must be one poster only.
 func Post(slot chan Update, u Update) {
 	select {
 	case held := <-slot:
-		if len(held.earlier) < maxSteps {
-			u.earlier = append(held.earlier, Update{Old: held.Old, Cur: held.Cur, Changes: held.Changes})
-			break
+		u.earlier = append(held.earlier, Update{Old: held.Old, Cur: held.Cur, Changes: held.Changes})
+		if len(u.earlier) > maxSteps {
+			u.earlier = halve(u.earlier)
 		}
-		held.Cur = u.Cur
-		held.Changes = append(held.Changes, u.Changes...)
-		u = held
 	default:
 	}
 	slot <- u
+}
+
+// halve makes one of each two steps, in place.
+func halve(steps []Update) []Update {
+	half := steps[:0]
+	for i := 0; i < len(steps); i += 2 {
+		u := steps[i]
+		if i+1 < len(steps) {
+			u.Cur = steps[i+1].Cur
+			u.Changes = append(u.Changes, steps[i+1].Changes...)
+		}
+		half = append(half, u)
+	}
+	return half
 }
 
 // Sweeper closes stranded flows of one source. Its fields must not change while
@@ -143,6 +155,8 @@ type step struct {
 	before  *rtable.Table // the view until then
 	changes rtable.Changes
 	list    []rtable.Changes // what changes was merged from, for its events
+	mid     *rtable.Table    // see between
+	rebuilt bool             // mid was made
 }
 
 // wake is when there is something to do without an update; the zero Time where

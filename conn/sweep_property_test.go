@@ -94,16 +94,18 @@ func sweepRandom(t *testing.T, seed uint64, settle time.Duration) (closed int) {
 	synctest.Wait()
 
 	var history []moment
-	for range 60 {
-		time.Sleep(time.Nanosecond) // past the last change
+	for range 90 {
+		s.sleep(time.Nanosecond) // past the last change
 		for _, f := range r.flows() {
 			if r.one(12) {
+				s.mu.Lock()
 				f = s.dial(f)
+				s.mu.Unlock()
 				dialled[f.Cookie], all[f.Cookie] = s.now(), f
 			}
 		}
-		time.Sleep(settle/7 + pick(r, time.Microsecond, time.Millisecond, 7*time.Millisecond, 40*time.Millisecond, 200*time.Millisecond))
-		old, cur, changes := r.step()
+		s.sleep(settle/7 + pick(r, time.Microsecond, time.Millisecond, 7*time.Millisecond, 40*time.Millisecond, 200*time.Millisecond))
+		old, cur, changes := r.step(1)
 		r.told.WriteString("# at " + s.now().String() + "\n")
 		if changes.Empty() {
 			continue
@@ -112,7 +114,7 @@ func sweepRandom(t *testing.T, seed uint64, settle time.Duration) (closed int) {
 		conn.Post(s.slot, conn.Update{Old: old, Cur: cur, Changes: []rtable.Changes{changes}})
 		synctest.Wait()
 	}
-	time.Sleep(time.Minute)
+	s.sleep(time.Minute)
 	s.stop()
 
 	for cookie, f := range all {

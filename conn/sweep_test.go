@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,14 +91,14 @@ func playSweep(t *testing.T, base, body string) {
 	slices.SortStableFunc(acts, func(a, b act) int { return int(a.at - b.at) })
 	s.start()
 	for i, a := range acts {
-		time.Sleep(a.at - s.now())
+		s.sleep(a.at - s.now())
 		s.do(a.what)
 		if i+1 == len(acts) || acts[i+1].at != a.at {
 			s.post()
 			synctest.Wait()
 		}
 	}
-	time.Sleep(24 * time.Hour)
+	s.sleep(24 * time.Hour)
 	s.stop()
 	slices.Sort(s.got) // what is decided at one time has no order
 	slices.Sort(want)
@@ -110,6 +111,7 @@ func playSweep(t *testing.T, base, body string) {
 type stage struct {
 	*world
 	conn.Sweeper
+	mu     sync.Mutex // of what the sweeper's goroutine uses too
 	flows  map[uint64]conn.Flow
 	last   uint64
 	slot   chan conn.Update
@@ -133,11 +135,17 @@ func newStage(t *testing.T) *stage {
 	}
 	s.Sweeper = conn.Sweeper{
 		Source: s, Settle: 150 * time.Millisecond, Grace: 3 * time.Second, Reasons: conn.AllReasons,
-		Report: func(d conn.Decision) { s.got = append(s.got, s.decided(d)) },
+		Report: func(d conn.Decision) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.got = append(s.got, s.decided(d))
+		},
 		Confirm: func(_ context.Context, _ *rtable.Table, _ conn.Flow, v conn.Verdict) (bool, error) {
 			if v.Reason == conn.Keep {
 				s.t.Errorf("the kernel was asked about a flow to keep")
 			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			return s.confirm.ok, s.confirm.err
 		},
 	}
@@ -159,6 +167,12 @@ func (s *stage) stop() {
 	if err := <-s.result; !errors.Is(err, context.Canceled) {
 		s.t.Errorf("Run = %v, want context.Canceled", err)
 	}
+}
+
+// sleep lets time pass, and the sweeper do what is due.
+func (s *stage) sleep(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }
 
 func (s *stage) now() time.Duration { return time.Since(s.begun) }
@@ -216,6 +230,8 @@ func (s *stage) churn(at time.Duration, args string) (acts []act) {
 var errFake = errors.New("as the scenario says")
 
 func (s *stage) do(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	word, arg, _ := strings.Cut(what, " ")
 	failing := map[string]error{"fails": errFake, "advisory": conn.ErrAdvisory}
 	switch word {
@@ -237,7 +253,7 @@ func (s *stage) do(what string) {
 }
 
 func (s *stage) dial(f conn.Flow) conn.Flow {
-	s.last++
+	s.last++ // the caller holds mu
 	f.Cookie = s.last
 	s.flows[f.Cookie] = f
 	return f
@@ -262,20 +278,25 @@ func (s *stage) decided(d conn.Decision) string {
 // the changes touch.
 func (s *stage) Flows(context.Context, rtable.Changes) iter.Seq2[conn.Flow, error] {
 	return func(yield func(conn.Flow, error) bool) {
-		time.Sleep(s.slow)
-		for _, cookie := range slices.Sorted(maps.Keys(s.flows)) {
-			if !yield(s.flows[cookie], nil) {
+		s.mu.Lock()
+		flows, slow, listing := maps.Clone(s.flows), s.slow, s.listing
+		s.mu.Unlock()
+		time.Sleep(slow)
+		for _, cookie := range slices.Sorted(maps.Keys(flows)) {
+			if !yield(flows[cookie], nil) {
 				return
 			}
 		}
-		if s.listing != nil {
-			yield(conn.Flow{}, s.listing)
+		if listing != nil {
+			yield(conn.Flow{}, listing)
 		}
 	}
 }
 
 // Close closes a flow. One that its owner has closed is no error.
 func (s *stage) Close(_ context.Context, f conn.Flow, _ conn.Cause) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.closing == nil {
 		delete(s.flows, f.Cookie)
 	}
