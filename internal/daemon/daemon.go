@@ -171,7 +171,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 				d.enter(Stopping)
 				return b.err
 			}
-			d.apply(b.Batch)
+			for part := range steps(b.Batch) {
+				d.apply(part)
+			}
 		case <-d.triggers:
 			d.check(l.checker.touched(l.state.Uplinks, true))
 		case r := <-d.results:

@@ -131,9 +131,9 @@ func hopStep(t *rtable.Table, h *rtnl.NextHop, f conn.Flow) string {
 
 // Text is the answer for a person.
 func (w Why) Text() string {
-	s := fmt.Sprintf("%s %s %s: %s\n", w.Flow.Proto, w.Flow.Local, w.Flow.Remote, w.Verdict)
+	s := Printable(fmt.Sprintf("%s %s %s: %s", w.Flow.Proto, w.Flow.Local, w.Flow.Remote, w.Verdict)) + "\n"
 	for i, step := range w.Steps {
-		s += fmt.Sprintf("  %d. %s\n", i+1, step)
+		s += fmt.Sprintf("  %d. %s\n", i+1, Printable(step))
 	}
 	return s
 }
@@ -141,9 +141,9 @@ func (w Why) Text() string {
 // Text is the flow for a person: its addresses and verdict, and below it the
 // route and what would close it.
 func (f Flow) Text() string {
-	s := fmt.Sprintf("%-5s %-44s %-12s %s\n", f.Proto, f.Local+" > "+f.Remote, f.State, f.Verdict)
-	if f.Verdict == "exempt" {
-		return s + "      " + f.Why + "\n"
+	s := Printable(fmt.Sprintf("%-5s %-44s %-12s %s", f.Proto, f.Local+" > "+f.Remote, f.State, f.Verdict)) + "\n"
+	if f.Verdict != "exempt" {
+		s += "      " + Printable(f.Route) + "\n"
 	}
-	return s + "      " + f.Route + "\n      " + f.Why + "\n"
+	return s + "      " + Printable(f.Why) + "\n"
 }

@@ -2,8 +2,11 @@ package view
 
 import (
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/netmond/netmond/smd"
 )
@@ -54,63 +57,127 @@ type Uplink struct {
 	Seconds *int64 `json:"seconds_remaining,omitempty"`
 }
 
-// Text is the status for a person, at most 80 columns where names allow.
-func (s Status) Text() string {
+// Text is the status for a person.
+func (s Status) Text(p Paint) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "state     %s", s.State)
+	fmt.Fprintf(&b, "state     %s", Printable(s.State))
 	if s.Version != "" {
-		fmt.Fprintf(&b, " (netmond %s)", s.Version)
+		fmt.Fprintf(&b, " (netmond %s)", Printable(s.Version))
 	}
-	fmt.Fprintf(&b, "\nclose     %s, by %s", s.Close.Mode, s.Close.Rung)
+	fmt.Fprintf(&b, "\nclose     %s, by %s", Printable(s.Close.Mode), Printable(s.Close.Rung))
 	if s.Close.Why != "" {
-		fmt.Fprintf(&b, ": %s", s.Close.Why)
+		fmt.Fprintf(&b, ": %s", Printable(s.Close.Why))
 	}
 	fmt.Fprintf(&b, "\ntable     %d routes, %d links, %d resyncs\n", s.Routes, s.Links, s.Resyncs)
-	fmt.Fprintf(&b, "closed    %s", count(s.FlowsClosed))
+	fmt.Fprintf(&b, "closed    %s\n", strings.Join(closed(s.FlowsClosed), "\n          "))
 	if s.Disagreements > 0 {
-		fmt.Fprintf(&b, "; the kernel disagreed %d times", s.Disagreements)
+		fmt.Fprintf(&b, "kept      %d times, since the kernel disagreed\n", s.Disagreements)
 	}
-	b.WriteString("\n")
 	if len(s.Uplinks) == 0 {
 		b.WriteString("uplinks   none: no default route\n")
-		return b.String()
+	} else {
+		b.WriteString("\n")
+		s.uplinks(&b, p)
 	}
-	fmt.Fprintf(&b, "\n%-12s %-4s %-28s %6s  %-8s %s\n", "UPLINK", "IP", "GATEWAY", "METRIC", "CARRIER", "INTERNET")
-	for _, u := range s.Uplinks {
-		carrier := "yes"
-		if !u.Carrier {
-			carrier = "no"
-		}
-		gw := u.Gateway
-		if gw == "" {
-			gw = "-"
-		}
-		net := u.CPD
-		if u.Partial {
-			net += " (HTTPS fails)"
-		}
-		fmt.Fprintf(&b, "%-12s v%-3d %-28s %6d  %-8s %s\n", u.Dev, u.Family, gw, u.Metric, carrier, net)
-		if u.URL != "" {
-			fmt.Fprintf(&b, "%-12s portal %s\n", "", u.URL)
-		}
+	if len(s.Recent) > 0 {
+		b.WriteString("\n")
+		s.recent(&b, p)
 	}
 	return b.String()
 }
 
-func count(byReason map[string]uint64) string {
-	var words []string
+// uplinks writes a line for each uplink, and below it its portal's page or what is
+// wrong.
+func (s Status) uplinks(b *strings.Builder, p Paint) {
+	rows := [][]cell{headings("UPLINK", "IP", "GATEWAY", "METRIC", "CARRIER", "INTERNET")}
+	for _, u := range s.Uplinks {
+		carrier, gateway, net := cell{"yes", plain}, u.Gateway, u.CPD
+		if !u.Carrier {
+			carrier = cell{"no", bad}
+		}
+		if gateway == "" {
+			gateway = "-"
+		}
+		if u.Partial {
+			net += " (HTTPS fails)"
+		}
+		rows = append(rows, []cell{
+			{Printable(u.Dev), plain}, {fmt.Sprintf("v%d", u.Family), plain}, {Printable(gateway), plain},
+			{fmt.Sprint(u.Metric), plain}, carrier, {Printable(net), internet(u.CPD)},
+		})
+	}
+	for i, line := range p.align(rows) {
+		fmt.Fprintln(b, line)
+		if i == 0 {
+			continue
+		}
+		switch u := s.Uplinks[i-1]; {
+		case u.URL != "":
+			fmt.Fprintf(b, "    portal %s\n", Printable(u.URL))
+		case u.CPD == "No internet" && u.Reason != "":
+			fmt.Fprintf(b, "    %s\n", p.in(faint, Printable(u.Reason)))
+		}
+	}
+}
+
+// recent writes a line for each flow closed last, or more where that is too long.
+func (s Status) recent(b *strings.Builder, p Paint) {
+	rows := [][]cell{headings("WHEN", "WHAT", "REASON", "FLOW")}
+	for _, c := range s.Recent {
+		flow := Printable(c.Proto + " " + c.Local + " > " + c.Remote)
+		rows = append(rows, []cell{
+			{ago(time.Duration(c.AgeMS) * time.Millisecond), plain}, {Printable(c.Act), plain}, {Printable(c.Reason), plain}, {flow, plain},
+		})
+	}
+	for i, line := range p.align(rows) {
+		if flow := rows[i][3].text; i > 0 && utf8.RuneCountInString(line) > lineMax {
+			line = strings.TrimRight(strings.TrimSuffix(line, flow), " ") + "\n    " + fold(flow)
+		}
+		fmt.Fprintln(b, line)
+	}
+}
+
+// fold puts a flow whose ends are too long for one line into two.
+func fold(flow string) string {
+	if 4+utf8.RuneCountInString(flow) <= lineMax {
+		return flow
+	}
+	return strings.Replace(flow, " > ", "\n    > ", 1)
+}
+
+func headings(names ...string) (row []cell) {
+	for _, n := range names {
+		row = append(row, cell{n, faint})
+	}
+	return row
+}
+
+// closed counts the flows closed, in as few lines as there is room for.
+func closed(byReason map[string]uint64) []string {
+	const room = lineMax - len("closed    ")
 	var sum uint64
-	for r, n := range byReason {
-		if n > 0 {
-			words = append(words, fmt.Sprintf("%d %s", n, r))
+	var words []string
+	for _, r := range slices.Sorted(maps.Keys(byReason)) {
+		if n := byReason[r]; n > 0 {
+			words = append(words, fmt.Sprintf("%d %s", n, Printable(r)))
 			sum += n
 		}
 	}
 	if sum == 0 {
-		return "no flows"
+		return []string{"no flows"}
 	}
-	sort.Strings(words)
-	return fmt.Sprintf("%d flows (%s)", sum, strings.Join(words, ", "))
+	lines := []string{fmt.Sprintf("%d flows:", sum)}
+	for i, w := range words {
+		if i < len(words)-1 {
+			w += ","
+		}
+		if last := &lines[len(lines)-1]; len(*last)+1+len(w) <= room {
+			*last += " " + w
+		} else {
+			lines = append(lines, w)
+		}
+	}
+	return lines
 }
 
 // Check is the result of a captive-portal check of one uplink and family.
@@ -131,16 +198,40 @@ type Check struct {
 	Seconds *int64 `json:"seconds_remaining,omitempty"`
 }
 
-// Text is the result for a person.
-func (c Check) Text() string {
-	s := fmt.Sprintf("%-12s v%d  %-11s %5d ms", c.Dev, c.Family, c.Result, c.MS)
+// Checks is the results for a person, each in two lines where one is too short.
+func Checks(list []Check, p Paint) string {
+	if len(list) == 0 {
+		return "no uplink: there is no default route\n"
+	}
+	var rows [][]cell
+	for _, c := range list {
+		rows = append(rows, []cell{
+			{Printable(c.Dev), plain}, {fmt.Sprintf("v%d", c.Family), plain}, {Printable(c.Result), internet(c.Result)},
+			{fmt.Sprintf("%5d ms", c.MS), plain},
+		})
+	}
+	bare := Paint(false).align(rows)
+	var b strings.Builder
+	for i, line := range p.align(rows) {
+		more, sep := list[i].more(), "  "
+		if utf8.RuneCountInString(bare[i]+sep+more) > lineMax {
+			sep = "\n    "
+		}
+		if more == "" {
+			sep = ""
+		}
+		fmt.Fprintln(&b, line+sep+Printable(more))
+	}
+	return b.String()
+}
+
+// more is what a person wants to know besides the result.
+func (c Check) more() string {
 	switch {
 	case c.URL != "":
-		s += "  " + c.URL
+		return c.URL
 	case c.Error != "":
-		s += "  " + c.Error
-	case c.Reason != "":
-		s += "  " + c.Reason
+		return c.Error
 	}
-	return s + "\n"
+	return c.Reason
 }

@@ -154,28 +154,32 @@ func NewLookup(t *rtable.Table, q rtable.Query) Lookup {
 
 // Text is the lookup for a person: what decided, in two or three lines.
 func (v Lookup) Text() string {
-	s := v.Dst + ": "
+	first := v.Dst + ": "
 	if v.Found {
-		s += v.route
+		first += v.route
 	} else {
-		s += v.Error
+		first += v.Error
 		if v.route != "" {
-			s += " by " + v.route
+			first += " by " + v.route
 		}
 	}
-	s += "\n"
+	lines := []string{first}
 	if v.rule != "" {
-		s += "  rule   " + v.rule + "\n"
+		lines = append(lines, "  rule   "+v.rule)
 	}
 	if v.Prefix != "" {
-		s += "  table  " + rtnl.TableName(v.Table) + "\n  prefix " + v.Prefix + "\n"
+		lines = append(lines, "  table  "+rtnl.TableName(v.Table), "  prefix "+v.Prefix)
 	}
 	for _, n := range v.NextHops {
-		s += "  or     dev " + n.Dev
+		or := "  or     dev " + n.Dev
 		if n.Gateway != "" {
-			s += " via " + n.Gateway
+			or += " via " + n.Gateway
 		}
-		s += "\n"
+		lines = append(lines, or)
+	}
+	s := ""
+	for _, l := range lines {
+		s += Printable(l) + "\n"
 	}
 	return s
 }
