@@ -93,15 +93,8 @@ func (c *invocation) printChecks(list []view.Check, json bool) error {
 	if json {
 		return printJSON(c.stdout, list)
 	}
-	if len(list) == 0 {
-		fmt.Fprintln(c.stdout, "no uplink: there is no default route")
-	}
-	for _, v := range list {
-		if _, err := fmt.Fprint(c.stdout, v.Text()); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := fmt.Fprint(c.stdout, view.Checks(list, c.paint()))
+	return err
 }
 
 // checkCode is the best result's exit code. Without an uplink there is no

@@ -142,7 +142,7 @@ func runStatus(ctx context.Context, c *invocation) error {
 	if q.json {
 		return printJSON(c.stdout, s)
 	}
-	_, err = fmt.Fprint(c.stdout, s.Text())
+	_, err = fmt.Fprint(c.stdout, s.Text(c.paint()))
 	return err
 }
 

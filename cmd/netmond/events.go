@@ -25,6 +25,7 @@ func runEvents(ctx context.Context, c *invocation) error {
 		return usageError{err}
 	}
 	seen := false
+	start, colours := busClock(), c.paint()
 	for e, err := range smd.Events(ctx, q.socket, set) {
 		switch {
 		case ctx.Err() != nil:
@@ -36,7 +37,7 @@ func runEvents(ctx context.Context, c *invocation) error {
 			continue
 		}
 		seen = true
-		line := view.Event(e)
+		line := view.Event(e, start, colours)
 		if q.json {
 			line = view.EventJSON(e)
 		}

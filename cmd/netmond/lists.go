@@ -62,7 +62,7 @@ func runRoutes(ctx context.Context, c *invocation) error {
 			}
 		})
 	}
-	return printRoutes(c, routes, t.LinkName)
+	return printRoutes(c, routes, func(link uint32) string { return view.Printable(t.LinkName(link)) })
 }
 
 func printRoutes(c *invocation, routes iter.Seq[*rtnl.Route], name rtnl.Namer) error {

@@ -1,0 +1,338 @@
+//go:build linux
+
+package kernel
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestVerdicts puts connections of every kind into situations that only their
+// whole path explains: rules, marks, users, bound links, sources. Some are
+// stranded and must be closed, with the reason; the others must live.
+func TestVerdicts(t *testing.T) {
+	t.Parallel()
+	kernel(t, func(t *testing.T) {
+		s := newStage(t)
+		users := mapped(user)
+		tunnel(t)
+		do(t, "-n peer route add 192.0.2.70 via "+wan0Addr, "-n peer route add 192.168.0.2 via "+wan0Addr)
+		via0, via1 := "via "+wan0Gateway+" dev wan0", "via "+wan1Gateway+" dev wan1"
+		six0, six1 := "via "+wan0Gateway6+" dev wan0", "via "+wan1Gateway6+" dev wan1"
+		marked := []string{"rule add fwmark 7 table 100 pref 100", "route add default " + via0, "route add default " + via1 + " table 100"}
+		byUser := []string{"rule add uidrange 1000-1000 table 100 pref 100", "route add default " + via0, "route add default " + via1 + " table 100"}
+		noRule := []string{"rule del pref 100"}
+		both := []string{"route add default " + via0 + " metric 10", "route add default " + via1 + " metric 20"}
+		both6 := []string{"-6 route add default " + six0 + " metric 10", "-6 route add default " + six1 + " metric 20"}
+		bySource := []string{"-6 route add default from 2001:db8::/64 " + six0, "-6 route add default from 2001:db8:1::/64 " + six1}
+		anyIP := []string{"route add local 192.0.2.64/30 dev lo", "route add default " + via0 + " metric 10", "route add default " + via1 + " metric 20"}
+		proxy := []string{"rule add to 192.0.2.70 lookup 200 pref 100", "route add local 192.0.2.70 dev lo table 200", "route add default " + via0}
+		bridge := []string{"link add br0 type bridge", "link set br0 up", "link set wan0 master br0",
+			"address del 192.0.2.2/25 dev wan0", "address add 192.0.2.2/25 dev br0", "route add default via " + wan0Gateway + " dev br0"}
+		noBridge := []string{"link set wan0 nomaster", "link del br0"}
+		vpn := []string{"route add 0.0.0.0/1 dev tun0", "route add 128.0.0.0/1 dev tun0"}
+		noVPN := []string{"route del 0.0.0.0/1 dev tun0", "route del 128.0.0.0/1 dev tun0"}
+		vrrp := []string{"address add 192.0.2.10/32 dev wan0", "route add default " + via0}
+		at := to(host).To
+
+		for _, test := range []struct {
+			name    string
+			prepare []string
+			call    call
+			change  []string
+			reason  string // "" keeps it
+			undo    []string
+		}{
+			{name: "fwmark, the default it does not use deleted", prepare: marked, call: call{To: at, Mark: 7},
+				change: []string{"route del default"}, undo: noRule},
+			{name: "fwmark, its default deleted", prepare: marked, call: call{To: at, Mark: 7},
+				change: []string{"route del default table 100"}, reason: "gateway-gone", undo: noRule},
+			{name: "fwmark, its default made unreachable", prepare: marked, call: call{To: at, Mark: 7},
+				change: []string{"route replace unreachable default table 100"}, reason: "no-route", undo: noRule},
+			{name: "fwmark, its rule deleted", prepare: marked, call: call{To: at, Mark: 7},
+				change: noRule, reason: "rerouted"},
+			{name: "fwmark, a rule that refuses it", prepare: marked, call: call{To: at, Mark: 7},
+				change: []string{"rule add fwmark 7 unreachable pref 90"}, reason: "no-route", undo: append([]string{"rule del pref 90"}, noRule...)},
+			{name: "no fwmark, the table of the fwmark changed", prepare: marked, call: call{To: at},
+				change: []string{"route del default table 100", "rule add fwmark 8 unreachable pref 90"}, undo: append([]string{"rule del pref 90"}, noRule...)},
+			{name: "uid, its default deleted", prepare: byUser, call: call{To: at, UID: user},
+				change: []string{"route del default table 100"}, reason: "gateway-gone", undo: noRule},
+			{name: "uid, the default it does not use deleted", prepare: byUser, call: call{To: at, UID: user},
+				change: []string{"route del default"}, undo: noRule},
+			{name: "another uid", prepare: byUser, call: call{To: at},
+				change: []string{"route del default table 100"}, undo: noRule},
+
+			{name: "bound to the worse uplink, the better one's default deleted", prepare: both, call: call{To: at, Dev: wan1},
+				change: []string{"route del default metric 10"}},
+			{name: "bound to the worse uplink, its default deleted", prepare: both, call: call{To: at, Dev: wan1},
+				change: []string{"route del default metric 20"}, reason: "no-route"},
+			{name: "bound to the better uplink, its default deleted", prepare: both, call: call{To: at, Dev: wan0},
+				change: []string{"route del default metric 10"}, reason: "no-route"},
+			{name: "bound to the worse uplink, its default deleted, IPv6", prepare: both6, call: call{To: to(host6).To, Dev: wan1},
+				change: []string{"-6 route del default metric 20"}, reason: "no-route"},
+			{name: "bound to the worse uplink, the better one's default deleted, IPv6", prepare: both6, call: call{To: to(host6).To, Dev: wan1},
+				change: []string{"-6 route del default metric 10"}},
+			{name: "bound, its link down", prepare: both, call: call{To: at, Dev: wan1},
+				change: []string{"link set wan1 down"}, reason: "link-down"},
+			{name: "link-local peer", call: call{To: "[" + linkLocal(t) + "%wan0]:" + port},
+				change: []string{"link set wan1 down", "-6 route add default " + six0}},
+			{name: "link-local peer, its link down", call: call{To: "[" + linkLocal(t) + "%wan0]:" + port},
+				change: []string{"link set wan0 down"}, reason: "source-gone"},
+
+			{name: "source-specific route, its own deleted", prepare: bySource, call: call{To: to(host6).To, From: wan0Addr6},
+				change: []string{"-6 route del default from 2001:db8::/64"}, reason: "no-route"},
+			{name: "source-specific route, the other one deleted", prepare: bySource, call: call{To: to(host6).To, From: wan0Addr6},
+				change: []string{"-6 route del default from 2001:db8:1::/64"}},
+
+			{name: "AnyIP source, failover", prepare: anyIP, call: call{To: at, From: "192.0.2.65"},
+				change: []string{"route del default metric 10"}},
+			{name: "AnyIP source, its range withdrawn", prepare: anyIP, call: call{To: at, From: "192.0.2.65"},
+				change: []string{"route del local 192.0.2.64/30 dev lo", "route add local 192.0.2.64/30 dev lo"}},
+			{name: "transparent source", prepare: proxy, call: call{To: at, From: "192.0.2.70", Transparent: true},
+				change: []string{"route replace default " + via1}, undo: noRule},
+
+			{name: "failover by metric", prepare: both, call: to(host),
+				change: []string{"route add default " + via0 + " metric 30", "route del default metric 10"}, reason: "gateway-gone"},
+			{name: "failback by metric", prepare: both[1:], call: to(host),
+				change: []string{"route add default " + via0 + " metric 10"}, reason: "rerouted"},
+			{name: "its own route gets another metric and stays the best", prepare: both, call: to(host),
+				change: []string{"route add default " + via0 + " metric 5", "route del default metric 10"}},
+
+			{name: "address handed from the link to a bridge over it", prepare: []string{"route add default " + via0}, call: to(host),
+				change: bridge, undo: noBridge},
+			{name: "route handed to the bridge, address left on the port", prepare: []string{"route add default " + via0}, call: to(host),
+				change: []string{"link add br0 type bridge", "link set br0 up", "link set wan0 master br0",
+					"route add 192.0.2.1 dev br0", "route replace default via 192.0.2.1 dev br0"},
+				undo: noBridge},
+			{name: "over the bridge, the bridge down", prepare: bridge, call: to(host),
+				change: []string{"link set br0 down"}, reason: "link-down", undo: noBridge},
+			{name: "over the bridge, the bridge deleted", prepare: bridge, call: to(host),
+				change: []string{"link del br0"}, reason: "source-gone", undo: noBridge},
+
+			{name: "VPN takes the default over", prepare: []string{"route add default " + via0}, call: to(host),
+				change: vpn, reason: "rerouted", undo: noVPN},
+			{name: "VPN takes the default over, its server's host route stands",
+				prepare: []string{"route add default " + via0, "route add " + host + " " + via0}, call: to(host),
+				change: vpn, undo: noVPN},
+			{name: "VPN gives the default back", prepare: append([]string{"route add default " + via0}, vpn...), call: to(host),
+				change: noVPN, reason: "gateway-gone"},
+			{name: "VPN gives the default back, to the peer within it", prepare: append([]string{"route add default " + via0}, vpn...), call: to(tunGateway),
+				change: noVPN},
+
+			{name: "address moves to another link, its route with it", prepare: vrrp, call: call{To: at, From: "192.0.2.10"},
+				change: []string{"address del 192.0.2.10/32 dev wan0", "address add 192.0.2.10/32 dev wan1", "route replace default " + via1},
+				undo:   []string{"address del 192.0.2.10/32 dev wan1"}},
+			{name: "address moves to another link, its route does not", prepare: vrrp, call: call{To: at, From: "192.0.2.10"},
+				change: []string{"address add 192.0.2.10/32 dev wan1", "address del 192.0.2.10/32 dev wan0"},
+				undo:   []string{"address del 192.0.2.10/32 dev wan1"}},
+			{name: "address moves to another device", prepare: vrrp, call: call{To: at, From: "192.0.2.10"},
+				change: []string{"address del 192.0.2.10/32 dev wan0"}, reason: "source-gone"},
+
+			{name: "private source, another gateway on the same link",
+				prepare: []string{"address add 192.168.0.2/24 dev wan0", "route add default " + via0 + " src 192.168.0.2"},
+				call:    to(host),
+				change:  []string{"route replace default via 192.0.2.100 dev wan0 src 192.168.0.2"}, reason: "gateway-gone",
+				undo: []string{"address del 192.168.0.2/24 dev wan0"}},
+		} {
+			t.Run(test.name, func(t *testing.T) {
+				if test.call.UID != 0 && !users {
+					skip(t, "the namespace has no second user: run as root")
+				}
+				defer s.reset(t, test.undo...)
+				do(t, test.prepare...)
+				s.informed(t)
+				w := s.device.dial(t, test.call)
+				w.echoes(t, "before")
+				do(t, test.change...)
+				if test.reason != "" {
+					s.closed(t, w, test.reason)
+					return
+				}
+				s.untouched(t)
+				s.spared(t, w)
+			})
+		}
+
+		t.Run("asymmetric replies", func(t *testing.T) {
+			defer s.reset(t)
+			do(t, both...)
+			s.informed(t)
+			client := s.internet.dial(t, call{To: wan1Addr + ":" + port, From: host})
+			client.echoes(t, "before")
+			do(t, "route add default "+via0+" metric 5", "route del default metric 10")
+			s.untouched(t, client)
+			do(t, "route flush exact default")
+			s.closed(t, s.device.accepted(t, client.local), "no-route")
+		})
+	})
+}
+
+// spared shows that the daemon has not closed w, also where nothing can pass any
+// more: by its own word, and by the kernel's.
+func (s *stage) spared(t testing.TB, w *wire) {
+	t.Helper()
+	s.bus.mark(t)
+	if got := s.bus.all(func(m payload) bool { return m.Type == "flow" && m.Local == w.local.String() }); len(got) > 0 {
+		t.Fatalf("a connection that was to live: %s\nthe daemon says\n%s", got, s.daemon.stderr)
+	}
+	for _, f := range flowsTo(t, w.remote.String()) {
+		if f.Local == w.local.String() {
+			return
+		}
+	}
+	t.Errorf("the kernel no longer has the connection %v > %v", w.local, w.remote)
+}
+
+// linkLocal is the link-local address of the peer's end of wan0.
+func linkLocal(t testing.TB) string {
+	t.Helper()
+	fields := strings.Fields(ip(t, "-n peer -6 -br address show dev peer0 scope link"))
+	a, _, _ := strings.Cut(fields[len(fields)-1], "/")
+	return a
+}
+
+// The VPN: a tun device on either side, and what is written to one comes out of
+// the other.
+const (
+	tunAddr    = "203.0.113.225"
+	tunGateway = "203.0.113.226"
+)
+
+// tunnel makes the VPN. The device's end has an address, and no route but to it.
+func tunnel(t testing.TB) {
+	t.Helper()
+	near := openTun(t)
+	var far int
+	in(t, "peer", func() { far = openTun(t) })
+	for _, pair := range [][2]int{{near, far}, {far, near}} {
+		go func() { // ends with the process, as the devices do
+			buf := make([]byte, 2048)
+			for {
+				n, err := unix.Read(pair[0], buf)
+				if err != nil {
+					return
+				}
+				_, _ = unix.Write(pair[1], buf[:n]) // a device that is down drops
+			}
+		}()
+	}
+	do(t, "address add "+tunAddr+"/30 dev tun0", "link set tun0 up")
+	do(t, "-n peer address add "+tunGateway+"/30 dev tun0", "-n peer link set tun0 up")
+}
+
+// openTun makes tun0 in the namespace of the calling thread, and returns its
+// descriptor.
+func openTun(t testing.TB) int {
+	t.Helper()
+	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		skip(t, "no tun devices: "+err.Error())
+	}
+	req, err := unix.NewIfreq("tun0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
+	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, req); err != nil {
+		skip(t, "no tun devices: "+err.Error())
+	}
+	return fd
+}
+
+// TestConnectionMarks has marks the way mwan3 does: of packets, kept by
+// conntrack, while the sockets' own stay 0. A change of the main table must not
+// touch the flows that their mark leads elsewhere, and a change of the table
+// their mark leads to must.
+func TestConnectionMarks(t *testing.T) {
+	t.Parallel()
+	kernel(t, func(t *testing.T) {
+		need(t, "nft", "nftables")
+		topology(t)
+		nft := exec.Command("nft", "-f", "-")
+		nft.Stdin = strings.NewReader(`
+			table inet balance {
+				chain output {
+					type route hook output priority mangle
+					meta mark set ct mark
+					ct mark 0 ip saddr ` + wan0Addr + ` ct mark set 0x100 meta mark set 0x100
+					ct mark 0 ip saddr ` + wan1Addr + ` ct mark set 0x200 meta mark set 0x200
+				}
+			}`)
+		if out, err := nft.CombinedOutput(); err != nil {
+			skip(t, "nft: "+string(out))
+		}
+		via0, via1 := "via "+wan0Gateway+" dev wan0", "via "+wan1Gateway+" dev wan1"
+		do(t, "rule add fwmark 0x100 table 101 pref 101", "rule add fwmark 0x200 table 102 pref 102",
+			"route add default "+via0+" table 101", "route add default "+via1+" table 102",
+			"route add default "+via0+" metric 10", "route add default "+via1+" metric 20")
+		s := stageWith(t)
+		s.informed(t)
+		first := s.device.dial(t, call{To: to(host).To, From: wan0Addr})
+		second := s.device.dial(t, call{To: to(otherHost).To, From: wan1Addr})
+		first.echoes(t, "before")
+		second.echoes(t, "before")
+
+		do(t, "route del default metric 10") // mark 0 would go by wan1 now
+		s.untouched(t, first, second)
+		do(t, "route add default "+via0+" metric 10")
+		s.untouched(t, first, second)
+		do(t, "route replace unreachable default table 102")
+		s.closed(t, second, "no-route")
+		s.untouched(t, first)
+		do(t, "route del default table 101", "route del default metric 10") // and main leads to wan1
+		s.closed(t, first, "gateway-gone")
+	})
+}
+
+// TestChurn strands connections while other routes never stop to come and go.
+func TestChurn(t *testing.T) {
+	t.Parallel()
+	kernel(t, func(t *testing.T) {
+		s := newStage(t)
+		s.bus.stop() // it would only be flooded
+		do(t, "route add default via "+wan0Gateway+" metric 10", "route add 203.0.113.7 via "+wan1Gateway)
+		churn := exec.Command("ip", "-force", "-batch", "-")
+		orders, err := churn.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := churn.Start(); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			const turn = "route add 203.0.113.64/26 via " + wan1Gateway + "\nroute replace default via " + wan0Gateway + " metric 10 mtu 1400\n" +
+				"route del 203.0.113.64/26\nroute replace default via " + wan0Gateway + " metric 10 mtu 1500\n"
+			for {
+				if _, err := orders.Write([]byte(turn)); err != nil {
+					return // ip was ended
+				}
+			}
+		}()
+		defer func() {
+			_ = churn.Process.Kill()
+			_ = churn.Wait()
+			<-done
+		}()
+		kept := s.device.dial(t, to(host)) // whose own route is part of the churn, and always leads there
+		for range 3 {
+			eventually(t, "the daemon knows the route", func() bool {
+				return decode[lookupView](t, command(t, 0, "lookup", "-json", otherHost)).Dev == wan1
+			})
+			w := s.device.dial(t, to(otherHost))
+			w.echoes(t, "before")
+			since := monotonic()
+			do(t, "route add unreachable 203.0.113.7 metric 4000", "route del 203.0.113.7 metric 0")
+			end := w.aborted(t)
+			t.Logf("closed after %v", end.At-since)
+			kept.echoes(t, "amid the churn")
+			do(t, "route add 203.0.113.7 via "+wan1Gateway, "route del unreachable 203.0.113.7 metric 4000")
+		}
+		t.Logf("%d resyncs", status(t).Resyncs)
+		kept.echoes(t, "after the churn")
+	})
+}
