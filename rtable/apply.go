@@ -59,7 +59,7 @@ type edit struct {
 // parts says which parts of a table are an edit's own.
 type parts struct {
 	links, addrs, objects, conf bool
-	rules, fibs                 [families]bool
+	fibs                        [families]bool
 }
 
 func newEdit(base *Table, private bool) *edit {

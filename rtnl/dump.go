@@ -62,14 +62,12 @@ func (s *stream) full(ctx context.Context) error {
 func (s *stream) read(ctx context.Context, head Batch, dumps []dump) error {
 	for try := 1; ; try++ {
 		if head.Full {
+			s.forget() // the dump tells
 			s.stale, s.verify = false, newVerifier()
 		}
 		interrupted, err := s.dumpAll(ctx, head, dumps)
 		broken := errors.Is(err, netlink.ErrShort) || errors.Is(err, netlink.ErrOverrun)
 		if (interrupted || broken) && try < dumpTries {
-			if head.Full {
-				s.drain(nil, 1<<30) // the next dump tells; a part's would not
-			}
 			continue
 		}
 		if err != nil {

@@ -101,7 +101,7 @@ func (w *Watcher) Watch(ctx context.Context) iter.Seq2[Batch, error] {
 		}
 		defer events.Close()
 		s := &stream{w: w, events: events, yield: yield, verify: newVerifier()}
-		if err := s.run(ctx); err != nil && !errors.Is(err, errStopped) {
+		if err := s.run(ctx); !errors.Is(err, errStopped) {
 			yield(Batch{}, err)
 		}
 	}
@@ -205,6 +205,19 @@ func (s *stream) drain(events []Event, limit int) []Event {
 		events = s.decode(events, datagram)
 	}
 	return events
+}
+
+// forget discards what is queued, until nothing is. Having said that it drops
+// events, the kernel says so again only after the queue was empty
+// (netlink_overrun, netlink_rcv_wake): a dump that starts before could miss some
+// in silence. The bound is for a storm that comes faster than it is read.
+func (s *stream) forget() {
+	for range 1 << 20 {
+		datagram, err := s.events.TryRecv()
+		if datagram == nil && !errors.Is(err, netlink.ErrOverrun) {
+			return
+		}
+	}
 }
 
 func (s *stream) decode(events []Event, datagram []byte) []Event {

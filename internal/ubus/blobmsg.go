@@ -237,7 +237,7 @@ func appendJSONValue(dst []byte, t Type, value []byte, depth int) ([]byte, error
 		}
 		start := len(dst)
 		dst = strconv.AppendFloat(dst, f, 'g', -1, 64)
-		if bytes.IndexAny(dst[start:], ".e") < 0 {
+		if !bytes.ContainsAny(dst[start:], ".e") {
 			dst = append(dst, ".0"...)
 		}
 		return dst, nil

@@ -18,7 +18,7 @@
 //
 //	netns_test.go     kernel(t, f)            f in fresh namespaces, in a process of its own
 //	                  in(t, "peer", f)        f on a thread in another network namespace
-//	                  sysctl(t, key, v), readSysctl  net.* of this namespace, within in() of that one
+//	                  sysctl(t, key, v)             net.* of this namespace, within in() of that one
 //	                  need(t, tool, pkg)      skips where a tool is missing
 //	                  skip(t, why)            a skip that NETMOND_KERNEL=1 makes a failure
 //	                  eventually(t, what, f)  polls f, with a deadline
@@ -272,15 +272,6 @@ func sysctl(t testing.TB, key, value string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-func readSysctl(t testing.TB, key string) string {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("/proc/sys", key))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(string(b))
 }
 
 // eventually polls f until it answers true. Where an event can be waited for,
