@@ -54,7 +54,7 @@ demo: build ## the point of it in ten seconds
 test: need format vet staticcheck oldest mini mips race unit ## everything that must hold
 
 need:
-	@scripts/need busybox dash gcc ip mandoc nft python3 qemu-mips-static shellcheck socat systemd-analyze zsh
+	@scripts/need busybox dash gcc ip mandoc mosquitto mosquitto_pub nft python3 qemu-mips-static shellcheck socat systemd-analyze zsh
 
 format: ## gofmt
 	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "gofmt -w these:"; echo "$$bad"; exit 1; fi
