@@ -69,7 +69,7 @@ func Leases(fsys fs.FS, dev string, ifindex int) Lease {
 			}
 		})
 		found.From = "/" + src.path
-		l = l.join(found)
+		l = l.Join(found)
 	}
 	return l
 }
@@ -113,11 +113,12 @@ func (l Lease) Announce(uri, from string) Lease {
 	var more Lease
 	more.announce(uri)
 	more.From = from
-	return l.join(more)
+	return l.Join(more)
 }
 
-// join adds what more knows to l, without touching l's slices.
-func (l Lease) join(more Lease) Lease {
+// Join returns l with what more knows: its resolvers where l has none, its URIs
+// behind those of l.
+func (l Lease) Join(more Lease) Lease {
 	used := false
 	if len(l.Resolvers) == 0 && len(more.Resolvers) > 0 {
 		l.Resolvers, used = more.Resolvers, true

@@ -122,12 +122,17 @@ func (o *openwrt) hotplug(ctx context.Context, m smd.Message) {
 // messages behind it.
 const callTimeout = 2 * time.Second
 
+// interfaces is what netifd knows of its interfaces.
+func (o *openwrt) interfaces(ctx context.Context) (json.RawMessage, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return o.client.Call(ctx, "network.interface", "dump", nil)
+}
+
 // logical is netifd's name of the interface on a device, "wan" for "eth1"; of
 // several the first by name.
 func (o *openwrt) logical(ctx context.Context, dev string) string {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	raw, err := o.client.Call(ctx, "network.interface", "dump", nil)
+	raw, err := o.interfaces(ctx)
 	if err != nil {
 		return ""
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"os"
@@ -19,6 +21,10 @@ type checker struct {
 	log     *slog.Logger
 	options atomic.Pointer[probing]
 	adverts atomic.Pointer[map[int]string] // captive portal URIs of routers, by ifindex
+
+	// netifd asks for `ubus call network.interface dump`. Nil where there is no ubus;
+	// not to be changed while checks run.
+	netifd func(context.Context) (json.RawMessage, error)
 }
 
 // probing is how to probe.
@@ -59,11 +65,30 @@ func (c *checker) advertised(ifindex int, uri string) bool {
 	return true
 }
 
+// lease is what netifd, where there is one, and the files below fsys know of an
+// uplink's link.
+func (c *checker) lease(ctx context.Context, fsys fs.FS, u daemon.Uplink) cpd.Lease {
+	files := cpd.Leases(fsys, u.Dev, int(u.Link))
+	if c.netifd == nil {
+		return files
+	}
+	dump, err := c.netifd(ctx)
+	if err != nil {
+		return files // it may be starting
+	}
+	known, err := cpd.NetifdLease(dump, u.Dev)
+	if err != nil {
+		c.log.Warn("netifd's interfaces not understood", "err", err)
+		return files
+	}
+	return known.Join(files)
+}
+
 // run checks one uplink, with what the system's network configuration knows of
 // it.
 func (c *checker) run(ctx context.Context, u daemon.Uplink, _ *rtable.Table) cpd.Result {
 	p := c.options.Load()
-	lease := cpd.Leases(os.DirFS("/"), u.Dev, int(u.Link))
+	lease := c.lease(ctx, os.DirFS("/"), u)
 	if adverts := c.adverts.Load(); adverts != nil && u.Family == 6 {
 		if uri := (*adverts)[int(u.Link)]; uri != "" {
 			lease = lease.Announce(uri, "the router")

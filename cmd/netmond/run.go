@@ -101,6 +101,7 @@ func (p *parts) serve(ctx context.Context, l net.Listener) error {
 		p.log.Warn("board", "err", err)
 	}
 	if o := newOpenWrt(ubus.DefaultPath, d, p.log); o != nil {
+		p.check.netifd = o.interfaces
 		start(o.run)
 	}
 	if p.options.metrics != "" {

@@ -39,7 +39,8 @@ type Deps struct {
 	// Resyncs counts the Full states after the first, for status.
 	Resyncs func() uint64
 
-	// Sweepers close flows, each those of its source. Their Report is set by Run.
+	// Sweepers close flows, each those of its source. Run sets their Report, and
+	// counts what their Judge does.
 	Sweepers []*conn.Sweeper
 
 	// Settle is how long a change of gateways must stand before it starts a check;
@@ -148,7 +149,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	for _, s := range d.Sweepers {
 		slot := make(chan conn.Update, 1)
 		l.slots = append(l.slots, slot)
-		s.Report = d.decided
+		s.Judge, s.Report = d.counted(s.Judge), d.decided
 		l.start(func() { _ = s.Run(ctx, slot) }) // ends with ctx, and says no more than that
 	}
 

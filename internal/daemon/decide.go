@@ -7,12 +7,14 @@ import (
 
 	"github.com/netmond/netmond/conn"
 	"github.com/netmond/netmond/cpd"
+	"github.com/netmond/netmond/rtable"
 	"github.com/netmond/netmond/smd"
 )
 
 // counters count since the start. Safe for concurrent use.
 type counters struct {
 	changes       atomic.Uint64
+	judged        atomic.Uint64
 	closed        [8]atomic.Uint64 // by conn.Reason
 	disagreements atomic.Uint64
 	failed        atomic.Uint64
@@ -23,13 +25,24 @@ type counters struct {
 // probeCounters count checks by result.
 type probeCounters struct {
 	results [4]atomic.Uint64 // by cpd.State
-	elapsed atomic.Int64     // of all, in ns
+	elapsed histogram
 }
 
 func (p *probeCounters) note(r cpd.Result) {
 	if int(r.State) < len(p.results) {
 		p.results[r.State].Add(1)
-		p.elapsed.Add(int64(r.Elapsed))
+		p.elapsed.observe(r.Elapsed)
+	}
+}
+
+// counted is judge, which is nil for conn.Assess, with its verdicts counted.
+func (d *Daemon) counted(judge func(old, cur *rtable.Table, f conn.Flow) conn.Verdict) func(old, cur *rtable.Table, f conn.Flow) conn.Verdict {
+	if judge == nil {
+		judge = conn.Assess
+	}
+	return func(old, cur *rtable.Table, f conn.Flow) conn.Verdict {
+		d.counters.judged.Add(1)
+		return judge(old, cur, f)
 	}
 }
 

@@ -3,21 +3,15 @@
 package kernel
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // The Internet of the portal tests: each uplink's operator has a resolver at its
@@ -56,7 +50,8 @@ type request struct {
 
 func (r request) String() string { return fmt.Sprintf("%s asks %s: %s", r.from, r.at, r.what) }
 
-// newInternet builds the topology and an Internet without a server. A peer answers
+// newInternet builds the topology and an Internet without a server. Its operators
+// take nothing with the address of another uplink (RFC 2827), and a peer answers
 // for no address but those of the link that is asked, so that a socket bound to an
 // uplink without a route by it is not taken for connected.
 func newInternet(t testing.TB) *internet {
@@ -64,6 +59,7 @@ func newInternet(t testing.TB) *internet {
 	topology(t)
 	in(t, "peer", func() {
 		sysctl(t, "net/ipv4/conf/all/arp_ignore", "1")
+		sysctl(t, "net/ipv4/conf/all/rp_filter", "1")
 		sysctl(t, "net/ipv6/ip_nonlocal_bind", "1") // a local route is not enough
 	})
 	return &internet{heard: make(chan request, 1<<12)}
@@ -237,102 +233,6 @@ func (m manner) say(c net.Conn, text []byte) {
 	<-gone
 }
 
-// zone is what a resolver knows: the addresses of names, separated by blanks.
-type zone map[string]string
-
-// resolver starts a DNS server at an address of the Internet.
-func (i *internet) resolver(t testing.TB, at string, z zone) {
-	t.Helper()
-	in(t, "peer", func() { i.resolverHere(t, at, z) })
-}
-
-// resolverHere starts it in the namespace of the calling thread.
-func (i *internet) resolverHere(t testing.TB, at string, z zone) {
-	t.Helper()
-	c, err := net.ListenPacket("udp", net.JoinHostPort(at, "53"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	go func() {
-		buf := make([]byte, 1500)
-		for {
-			n, from, err := c.ReadFrom(buf)
-			if err != nil {
-				return
-			}
-			if reply, question := z.reply(buf[:n]); reply != nil {
-				i.hear(c.LocalAddr(), from, question)
-				_, _ = c.WriteTo(reply, from) // as if lost on the way
-			}
-		}
-	}()
-}
-
-// reply answers a query of RFC 1035 section 4.1, and says what it was; nil where
-// it was none.
-func (z zone) reply(query []byte) (reply []byte, question string) {
-	const header, typeA, typeAAAA = 12, 1, 28
-	if len(query) < header {
-		return nil, ""
-	}
-	var labels []string
-	end := header
-	for end < len(query) && query[end] != 0 {
-		next := end + 1 + int(query[end])
-		if next > len(query) {
-			return nil, ""
-		}
-		labels = append(labels, string(query[end+1:next]))
-		end = next
-	}
-	if end += 5; end > len(query) {
-		return nil, ""
-	}
-	name := strings.Join(labels, ".")
-	known, ok := z[name]
-	kind := uint16(query[end-4])<<8 | uint16(query[end-3])
-	var addrs []netip.Addr
-	for _, f := range strings.Fields(known) {
-		if a := netip.MustParseAddr(f); kind == typeA && a.Is4() || kind == typeAAAA && a.Is6() {
-			addrs = append(addrs, a)
-		}
-	}
-	code := byte(0)
-	if !ok {
-		code = 3 // NXDOMAIN
-	}
-	reply = append(reply, query[0], query[1], 0x81, 0x80|code, 0, 1, 0, byte(len(addrs)), 0, 0, 0, 0)
-	reply = append(reply, query[header:end]...)
-	for _, a := range addrs {
-		reply = append(reply, 0xc0, header, byte(kind>>8), byte(kind), 0, 1, 0, 0, 0, 60, 0, byte(a.BitLen()/8))
-		reply = append(reply, a.AsSlice()...)
-	}
-	return reply, map[uint16]string{typeA: "A ", typeAAAA: "AAAA "}[kind] + name
-}
-
-// lease tells of a link what a DHCP client's hook script would write.
-func lease(t testing.TB, dev string, lines ...string) {
-	t.Helper()
-	write(t, leases+dev, strings.Join(lines, "\n"))
-}
-
-// resolvConf is what /etc/resolv.conf says for the rest of the test, in this mount
-// namespace alone.
-func resolvConf(t testing.TB, lines ...string) {
-	t.Helper()
-	const file = "/run/resolv.conf"
-	write(t, file, strings.Join(lines, "\n"))
-	err := unix.Mount(file, "/etc/resolv.conf", "", unix.MS_BIND, "")
-	if errors.Is(err, syscall.ENOENT) {
-		skip(t, "there is no /etc/resolv.conf to cover")
-	}
-	if err != nil {
-		t.Fatalf("bind mount: %v", err)
-	}
-	t.Cleanup(func() { _ = unix.Unmount("/etc/resolv.conf", unix.MNT_DETACH) })
-}
-
 // setenv is for the programs that the test starts. A test in a namespace has its
 // process to itself.
 func setenv(t testing.TB, key, value string) {
@@ -369,16 +269,4 @@ func (b *bus) result(t testing.TB, dev, family, result string) message {
 	return b.await(t, result+" on "+dev+" by "+family, func(m payload) bool {
 		return m.Type == "cpd" && m.Dev == dev && m.Family == family && m.Result == result
 	})
-}
-
-// write writes a file of the system's configuration, which is gone with the test.
-func write(t testing.TB, file, text string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte(text+"\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.Remove(file) })
 }
