@@ -194,25 +194,6 @@ func (e *edit) loadRoute(fam int, r *rtnl.Route, flags uint16) {
 	fibs[r.Table] = f
 }
 
-// clear makes room for r, which was announced as the only one of its key
-// (NLM_F_EXCL). What stands there is of a dump that knew more, and is announced
-// again where it is not gone.
-func (e *edit) clear(fam int, r *rtnl.Route) {
-	was := e.cur.fibs[fam][r.Table].at(r.Dst)
-	other := func(x *body) bool {
-		return x.Src == r.Src && x.TOS == r.TOS && x.Priority == r.Priority && !sameRoute(&x.Route, r)
-	}
-	if !slices.ContainsFunc(was, other) {
-		return
-	}
-	e.setBucket(fam, r.Table, r.Dst, len(was), slices.DeleteFunc(slices.Clone(was), other))
-	for _, x := range was {
-		if other(x) {
-			e.note(rtnl.Del, r.Dst, x, nil, true)
-		}
-	}
-}
-
 func (e *edit) delRoute(r *rtnl.Route) {
 	r = e.stored(r)
 	fam := familyIndex(r.Family())

@@ -76,8 +76,9 @@ func (e *edit) adoptAll(t *Table) {
 		}
 	}
 	for fam := range families {
-		e.adoptRoutes(fam, t, false)
+		e.takeRoutes(fam, t)
 	}
+	e.cur.bodies = t.bodies
 }
 
 func (e *edit) adoptLinks(t *Table) {
@@ -157,12 +158,25 @@ func (e *edit) adoptRules(t *Table) {
 	}
 }
 
-// adoptRoutes makes the routes of a family those of t.
+// takeRoutes makes the routes of a family those of t, whose tries it takes: after
+// a storm there are many, and of the state before little is left.
+func (e *edit) takeRoutes(fam int, t *Table) {
+	e.differing(fam, t, func(p place, was, routes []*body) { e.noteRoutes(p, was, routes, false) })
+	e.cur.fibs[fam], e.owned.fibs[fam] = t.fibs[fam], false
+}
+
+// adoptRoutes makes the routes of a family those of t, prefix by prefix.
 func (e *edit) adoptRoutes(fam int, t *Table, implied bool) {
-	for id, f := range t.fibs[fam] {
-		for dst, b := range f.all() {
+	e.differing(fam, t, func(p place, was, routes []*body) { e.replaceRoutes(fam, p, was, routes, implied) })
+}
+
+// differing calls f, which may change them, for the places where the routes of a
+// family are not those of t.
+func (e *edit) differing(fam int, t *Table, f func(p place, was, routes []*body)) {
+	for id, there := range t.fibs[fam] {
+		for dst, b := range there.all() {
 			if was := e.cur.fibs[fam][id].at(dst); !sameRoutes(was, b.routes) {
-				e.replaceRoutes(fam, place{id, dst}, was, b.routes, implied)
+				f(place{id, dst}, was, b.routes)
 			}
 		}
 	}
@@ -175,7 +189,7 @@ func (e *edit) adoptRoutes(fam int, t *Table, implied bool) {
 		}
 	}
 	for _, p := range gone {
-		e.replaceRoutes(fam, p, e.cur.fibs[fam][p.table].at(p.dst), nil, implied)
+		f(p, e.cur.fibs[fam][p.table].at(p.dst), nil)
 	}
 }
 
@@ -226,6 +240,11 @@ func (e *edit) replaceRoutes(fam int, p place, was, routes []*body, implied bool
 		routes[i], e.cur.bodies = e.cur.bodies.find(&b.Route, e.private)
 	}
 	e.setBucket(fam, p.table, p.dst, len(was), routes)
+	e.noteRoutes(p, was, routes, implied)
+}
+
+// noteRoutes records that routes have come in place of was.
+func (e *edit) noteRoutes(p place, was, routes []*body, implied bool) {
 	for _, b := range was {
 		if !hasRoute(routes, b) {
 			e.note(rtnl.Del, p.dst, b, nil, implied)

@@ -292,15 +292,3 @@ func (m *model) ways(r *rtnl.Route, q rtable.Query) ([]rtnl.NextHop, bool) {
 	}
 	return alive, len(alive) > 0
 }
-
-func (m *model) alive(oif uint32, is4 bool) bool {
-	l := m.linkOf(oif)
-	if l == nil {
-		return oif == 0 || len(m.links) == 0
-	}
-	fam := rtnl.IPv6
-	if is4 {
-		fam = rtnl.IPv4
-	}
-	return l.Up() && (l.Running() || slices.Contains(m.assumed, oif) || !m.ignored(oif, fam))
-}

@@ -7,20 +7,19 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/netmond/netmond/internal/iproute"
 	"github.com/netmond/netmond/rtable"
 	"github.com/netmond/netmond/rtnl"
 )
 
 // seeds are the random worlds that the properties are held in.
-const seeds = 20
+const seeds = 8
 
 // forSeeds runs a property in each world. It names the seed of a failure.
 func forSeeds(t *testing.T, property func(t *testing.T, r *random)) {
 	t.Helper()
 	n := uint64(seeds)
 	if testing.Short() {
-		n = 5
+		n = 2
 	}
 	for seed := range n {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { property(t, newRandom(seed)) })
@@ -144,25 +143,6 @@ func sameState(t *rtable.Table, m *model) error {
 		return fmt.Errorf("Len() = %d, Ready() = %v, want %d, %v", t.Len(), t.Ready(), len(m.routes), m.ready)
 	}
 	return nil
-}
-
-// checkText holds that the text of a table reads back as its routes.
-func checkText(t *testing.T, table *rtable.Table) {
-	t.Helper()
-	var links iproute.Links
-	for l := range table.Links() {
-		links.Set(l.Index, l.Name)
-	}
-	for r := range table.Routes() {
-		line := string(r.Append(nil, table.LinkName))
-		got, err := iproute.ParseRoute(line, r.Family(), &links)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if back := string(got.Append(nil, table.LinkName)); back != line {
-			t.Fatalf("%q reads back as %q", line, back)
-		}
-	}
 }
 
 // Lookup agrees with the model, in the table and in the view of AssumeCarrier; and
@@ -309,73 +289,4 @@ func checkNet(t *testing.T, b rtnl.Batch, changes rtable.Changes, old, cur map[s
 	for c := range changes.All() { // cur as it was, for the caller
 		replay(cur, c.Op, c.Message, c.Was)
 	}
-}
-
-func replay(set map[string]bool, op rtnl.Op, m, was rtnl.Message) {
-	if was != nil {
-		delete(set, key(was))
-	}
-	if set[key(m)] = true; op == rtnl.Del {
-		delete(set, key(m))
-	}
-}
-
-// key is all of an object that its own changes tell: not a route's lifetime, its
-// dead legs, or what its nexthop object is.
-func key(m rtnl.Message) string {
-	if r, ok := m.(*rtnl.Route); ok {
-		x := *r
-		if x.NextHops = slices.Clone(r.NextHops); x.NHID != 0 {
-			x.NextHops, x.Type = nil, rtnl.Unicast // the object's
-		}
-		for i := range x.NextHops {
-			x.NextHops[i].Flags &^= rtnl.HopDead
-		}
-		return fmt.Sprint(x.Family(), " ", &x, x.NextHops)
-	}
-	if r, ok := m.(*rtnl.Rule); ok {
-		return fmt.Sprint(r.Family, " ", r)
-	}
-	return fmt.Sprintf("%T%+v", m, m)
-}
-
-// allOf is the set of all objects of a table.
-func allOf(t *rtable.Table) map[string]bool {
-	set := make(map[string]bool)
-	each(t, func(m rtnl.Message) { set[key(m)] = true })
-	return set
-}
-
-func each(t *rtable.Table, f func(rtnl.Message)) {
-	for x := range t.Links() {
-		f(x)
-	}
-	for x := range t.Addrs() {
-		f(x)
-	}
-	for x := range t.NextHopObjects() {
-		f(x)
-	}
-	for _, fam := range []uint8{rtnl.IPv4, rtnl.IPv6} {
-		for x := range t.Rules(fam) {
-			f(x)
-		}
-	}
-	for x := range t.Routes() {
-		f(x)
-	}
-}
-
-func sameSet(got, want map[string]bool) error {
-	for k := range want {
-		if !got[k] {
-			return fmt.Errorf("%s is missing", k)
-		}
-	}
-	for k := range got {
-		if !want[k] {
-			return fmt.Errorf("%s should not be there", k)
-		}
-	}
-	return nil
 }

@@ -191,13 +191,8 @@ func (r *random) nextHopObject() rtnl.NextHopObject {
 func (r *random) rule() rtnl.Rule {
 	fam := r.IntN(2)
 	x := rtnl.Rule{
-		Family: pick(r, rtnl.IPv4, rtnl.IPv6), Priority: pick[uint32](r, 10, 20, 30, 40, 32766),
+		Family: []uint8{rtnl.IPv4, rtnl.IPv6}[fam], Priority: pick[uint32](r, 10, 20, 30, 40, 32766),
 		Action: rtnl.ActionTable, Table: pick(r, worldTables...), SuppressPrefixLen: -1, SuppressIfGroup: -1, Invert: r.one(8),
-	}
-	if x.Family == rtnl.IPv6 {
-		fam = 1
-	} else {
-		fam = 0
 	}
 	switch r.IntN(12) {
 	case 0:

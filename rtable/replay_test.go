@@ -94,7 +94,8 @@ func readAgain(events []rtnl.Event) (parts []rtnl.Part) {
 // sensible says whether a kernel in the model's state could say so. It also
 // excludes what a replay can not follow. A replace among several equals: what it
 // replaced cannot be known from the dump, and if what came in its place is gone
-// again, a replay replaces another. And a link that takes nexthop objects along:
+// again, a replay replaces another; likewise where an IPv6 route replaces one of
+// another kind. And a link that takes nexthop objects along:
 // where the dump lacks them, nothing says that routes by them are gone.
 func (r *random) sensible(e rtnl.Event) bool {
 	switch x := e.Message.(type) {
@@ -130,7 +131,7 @@ func (r *random) sensible(e rtnl.Event) bool {
 			return false
 		}
 		if e.Flags&rtnl.FlagReplace != 0 {
-			return len(equals) == 1
+			return len(equals) == 1 && multipath(&stored) == multipath(&r.routes[equals[0]])
 		}
 		if x.Family() == rtnl.IPv4 {
 			return true

@@ -168,6 +168,25 @@ func (e *edit) objectGone(n *rtnl.NextHopObject) {
 	}
 }
 
+// clear makes room for r, which was announced as the only one of its key
+// (NLM_F_EXCL). What stands there is of a dump that knew more, and is announced
+// again where it is not gone.
+func (e *edit) clear(fam int, r *rtnl.Route) {
+	was := e.cur.fibs[fam][r.Table].at(r.Dst)
+	other := func(x *body) bool {
+		return x.Src == r.Src && x.TOS == r.TOS && x.Priority == r.Priority && !sameRoute(&x.Route, r)
+	}
+	if !slices.ContainsFunc(was, other) {
+		return
+	}
+	e.setBucket(fam, r.Table, r.Dst, len(was), slices.DeleteFunc(slices.Clone(was), other))
+	for _, x := range was {
+		if other(x) {
+			e.note(rtnl.Del, r.Dst, x, nil, true)
+		}
+	}
+}
+
 // removeRoutes removes the routes of a family for which doomed answers true,
 // which it must decide without the prefix: it is asked once for each body.
 func (e *edit) removeRoutes(fam int, doomed func(*rtnl.Route) bool) {
