@@ -22,7 +22,7 @@ BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .PHONY: help build run demo test need format vet staticcheck oldest mini mips unit \
-	race fuzz kernel oracle bench cross size ipk install clean
+	metrics race fuzz kernel oracle bench cross size ipk install clean
 .NOTPARALLEL:
 
 help: ## this list
@@ -51,7 +51,7 @@ demo: build ## the point of it in ten seconds
 
 # The order: what is quick to fail comes first, and Go's own lines on the tests
 # come last.
-test: need format vet staticcheck oldest mini mips race unit ## everything that must hold
+test: need format vet staticcheck oldest mini mips race metrics unit ## everything that must hold
 
 need:
 	@scripts/need busybox dash gcc ip mandoc mosquitto mosquitto_pub nft python3 qemu-mips-static shellcheck socat systemd-analyze zsh
@@ -92,6 +92,15 @@ mips: ## tests of the codecs and the table on a big-endian processor
 race: ## tests under the race detector
 	@scripts/need gcc
 	CGO_ENABLED=1 $(GO) test -count=1 -short -race $(PORTABLE)
+
+metrics: ## the figures, read by Prometheus's own parser
+	@if (cd test/metrics && $(GO) mod download); then \
+		cd test/metrics && $(GO) vet ./... && $(GO) test -count=1 ./...; \
+	elif [ -n "$$NETMOND_KERNEL" ]; then \
+		echo 'make: the modules of test/metrics are not to be had here' >&2; exit 1; \
+	else \
+		echo 'make: left out: test/metrics, whose modules are not to be had here' >&2; \
+	fi
 
 # Without a cache: tests build and start the command, which the cache cannot know.
 unit: ## every test of this machine

@@ -124,10 +124,14 @@ func (d *Device) Inspect(_ context.Context, f Flow) (Flow, error) {
 	if d.rung != Pidfd {
 		return f, nil
 	}
+	listed := f
 	err := d.owners.with(f.Inode, func(fd int) error {
 		readSocketFD(fd, &f)
 		return nil
 	})
+	if d.marked { // the connection's mark decides, which the socket does not know
+		f.Mark, f.MarkKnown = listed.Mark, listed.MarkKnown
+	}
 	return f, err
 }
 

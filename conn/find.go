@@ -20,7 +20,8 @@ func (w *sweep) take(u Update) {
 		w.followCarrier(w.cur, s.Cur, changes, start)
 		w.cur = s.Cur
 		w.assume()
-		if !changes.First() && !changes.Empty() {
+		harmless := len(s.Changes) == 1 && w.view.LeadsAs(before, changes) // several may have led elsewhere in between
+		if !changes.First() && !changes.Empty() && !harmless {
 			steps = append(steps, step{before: before, changes: changes, list: s.Changes})
 		}
 	}
@@ -31,7 +32,7 @@ func (w *sweep) take(u Update) {
 	w.find(steps, start.Add(w.Settle))
 	if w.Settle > 0 {
 		now := time.Now()
-		w.notBefore = now.Add(max(w.Settle/quantum, now.Sub(start)*idleShare))
+		w.notBefore = now.Add(max(w.Settle/quantum, min(now.Sub(start)*idleShare, longestIdle)))
 	}
 }
 
@@ -116,16 +117,24 @@ func (w *sweep) find(steps []step, due time.Time) {
 }
 
 // strandedBy is the docket's entry for a flow that one of the steps has
-// stranded: the last that took a path from it, for that is the path it used.
+// stranded: the last that took a path from it, for that is the path it used. What
+// was before a state in which the flow was at home does not count: either it did
+// the flow no harm, or the flow is younger.
 func (w *sweep) strandedBy(steps []step, f Flow) *entry {
 	var found *entry
 	for i := range slices.Backward(steps) {
-		e := w.stranded(&steps[i], f)
+		s := &steps[i]
+		if !s.changes.TouchesFlow(f.Local.Addr(), f.Remote.Addr()) {
+			continue
+		}
+		e, v := w.stranded(s, f)
 		switch {
+		case e == nil && v.Reason == Keep && v.Link != 0 && s.before.Owns(v.Link, f.Local.Addr()) && !s.before.LinkDown(v.Link):
+			return found
 		case e == nil:
-		case w.Exclude != nil && w.Exclude(w.view, f, e.verdict):
+		case w.Exclude != nil && w.Exclude(w.view, f, v):
 			return nil
-		case e.verdict.Link != 0:
+		case v.Link != 0:
 			return e
 		case found == nil:
 			found = e
@@ -134,26 +143,22 @@ func (w *sweep) strandedBy(steps []step, f Flow) *entry {
 	return found
 }
 
-// stranded is the docket's entry for a flow that a step has stranded; nil where
-// it has not.
-func (w *sweep) stranded(s *step, f Flow) *entry {
-	if !s.changes.TouchesFlow(f.Local.Addr(), f.Remote.Addr()) {
-		return nil
-	}
+// stranded is the docket's entry for a flow that a step has stranded, nil where it
+// has not, and the verdict.
+func (w *sweep) stranded(s *step, f Flow) (*entry, Verdict) {
 	before := s.before
 	v := w.judge(before, w.view, f)
 	if v.Reason == Keep && len(s.list) > 1 {
-		if before = s.between(); before == nil {
-			return nil
-		}
-		if v = w.judge(before, w.view, f); v.Reason != NoRoute && v.Reason != SourceGone {
-			return nil
+		if mid := s.between(); mid != nil {
+			if amid := w.judge(mid, w.view, f); amid.Reason == NoRoute || amid.Reason == SourceGone {
+				before, v = mid, amid
+			}
 		}
 	}
 	if !w.Reasons.Has(v.Reason) {
-		return nil
+		return nil, v
 	}
-	return &entry{flow: f, before: before, verdict: v, event: w.event(s, f, v)}
+	return &entry{flow: f, before: before, verdict: v, event: w.event(s, f, v)}, v
 }
 
 // between is the state before a step that was made of several, with the routes and

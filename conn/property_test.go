@@ -8,7 +8,7 @@ import (
 	"github.com/netmond/netmond/rtnl"
 )
 
-const propertySeeds = 120
+const propertySeeds = 60
 
 // judged calls f for every flow of many random changes, with the table in which
 // links may be granted their carrier, as those who sweep see it.

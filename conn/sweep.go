@@ -97,6 +97,10 @@ type Sweeper struct {
 const (
 	quantum   = 8
 	idleShare = 9
+
+	// longestIdle bounds that share: a sweep that the machine was slow with must
+	// not put off the next one for longer than anybody can wait.
+	longestIdle = 500 * time.Millisecond
 )
 
 // Run sweeps until ctx ends, and returns its error. The first update's Old is the

@@ -65,7 +65,7 @@ func TestSweepsAreRight(t *testing.T) {
 	for _, settle := range []time.Duration{0, 150 * time.Millisecond} {
 		t.Run(settle.String(), func(t *testing.T) {
 			closed := 0
-			for seed := range uint64(10) {
+			for seed := range uint64(6) {
 				synctest.Test(t, func(t *testing.T) { closed += sweepRandom(t, seed, settle) })
 				if t.Failed() {
 					t.Fatalf("seed %d", seed)

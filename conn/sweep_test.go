@@ -3,6 +3,7 @@
 package conn_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,7 +89,7 @@ func playSweep(t *testing.T, base, body string) {
 			acts = append(acts, act{at, what})
 		}
 	}
-	slices.SortStableFunc(acts, func(a, b act) int { return int(a.at - b.at) })
+	slices.SortStableFunc(acts, func(a, b act) int { return cmp.Compare(a.at, b.at) })
 	s.start()
 	for i, a := range acts {
 		s.sleep(a.at - s.now())

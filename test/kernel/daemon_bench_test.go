@@ -107,7 +107,9 @@ func measure(b *testing.B, others int) latency {
 		s.internet.hear(b, "quiet", "listening")
 		for done := 0; done < others; done += 1000 {
 			s.device.order(b, order{Do: "dial", Name: "others", call: call{To: otherHost + ":444", Times: 1000}})
-			s.device.hear(b, "others", "open")
+			if w := s.device.hear(b, "others", "open", "refused"); w.What == "refused" {
+				b.Fatalf("connection %d: %s", done, w.Text)
+			}
 		}
 	}
 	kernel, err := netlink.Open(unix.NETLINK_ROUTE)

@@ -41,7 +41,7 @@ type call struct {
 
 	Mapped      bool // dial IPv4 from an IPv6 socket
 	Transparent bool // IP_TRANSPARENT: From need not be the device's
-	Times       int  // of "dial": as many connections, whose end alone is told; 0 for one
+	Times       int  // of "dial": as many connections, whose end alone is told; of "listen": tell of none; 0 for one
 
 	Answer string // of "listen": say this to whoever has said something, and hang up
 }
@@ -315,13 +315,13 @@ func acceptAll(o order, conns chan<- named, words chan<- word) {
 		w := word{Name: plainAddr(c.RemoteAddr()).String(), What: "open", Local: plainAddr(c.LocalAddr()), Remote: plainAddr(c.RemoteAddr())}
 		go func() {
 			conns <- named{w.Name, c}
-			if o.Times == 0 { // else nobody reads so many
-				words <- w
+			if o.Times > 0 { // so many that nobody reads of them, and a copy would cost two more descriptors each
+				_, _ = c.Read(make([]byte, 1))
+				return
 			}
+			words <- w
 			_, err := io.Copy(c, c)
-			if o.Times == 0 {
-				words <- ended(word{Name: w.Name, What: "end", At: monotonic()}, err)
-			}
+			words <- ended(word{Name: w.Name, What: "end", At: monotonic()}, err)
 		}()
 	}
 }

@@ -30,8 +30,10 @@ func follow(t *testing.T, reg *conn.Registry) {
 		}
 	})
 	// It follows when it closes what an unreachable route strands.
-	in(t, "peer", func() { listen(t, "tcp", host+":7", func(c net.Conn) { io.Copy(io.Discard, c) }) })
-	canary, err := reg.DialContext(context.Background(), "tcp", host+":7")
+	const bird = "198.51.100.99"
+	in(t, "peer", func() { listen(t, "tcp", bird+":7", func(c net.Conn) { io.Copy(io.Discard, c) }) })
+	ip(t, "route add "+bird+" via "+wan0Gateway)
+	canary, err := reg.DialContext(context.Background(), "tcp", bird+":7")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,18 +41,16 @@ func follow(t *testing.T, reg *conn.Registry) {
 	ended := make(chan error, 1)
 	go func() { _, err := canary.Read(make([]byte, 1)); ended <- err }()
 	eventually(t, "Follow follows", func() bool {
-		ip(t, "route replace unreachable "+host)
-		ip(t, "route del unreachable "+host)
-		ip(t, "route add unreachable "+host)
+		ip(t, "route replace "+bird+" via "+wan0Gateway)
+		ip(t, "route replace unreachable "+bird)
 		select {
 		case err := <-ended:
 			return errors.Is(err, conn.ErrUnroutable)
 		case <-time.After(300 * time.Millisecond):
+			return false
 		}
-		ip(t, "route del unreachable "+host)
-		return false
 	})
-	ip(t, "route del unreachable "+host)
+	ip(t, "route del unreachable "+bird)
 }
 
 // listen accepts connections in the namespace of the calling thread.
@@ -194,8 +194,9 @@ func TestListenerDropsStrandedClients(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer c.Close()
-			ends[from] = make(chan error, 1)
-			go func() { _, err := c.Read(make([]byte, 1)); ends[from] <- err }()
+			end := make(chan error, 1)
+			go func() { _, err := c.Read(make([]byte, 1)); end <- err }()
+			ends[from] = end
 		}
 		ip(t, "route add blackhole "+host+" metric 1")
 		ip(t, "route del "+host+" via "+wan0Gateway)
