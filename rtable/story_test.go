@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/netmond/netmond/internal/iproute"
@@ -202,8 +203,9 @@ func (s *story) lookup(text string) string {
 }
 
 // errnos are the names of the errors of a Lookup; strerror has no short ones.
-var errnos = map[uintptr]string{
-	0: "", 13: "EACCES", 19: "ENODEV", 22: "EINVAL", 101: "ENETUNREACH", 113: "EHOSTUNREACH",
+var errnos = map[syscall.Errno]string{
+	0: "", syscall.EACCES: "EACCES", syscall.ENODEV: "ENODEV", syscall.EINVAL: "EINVAL",
+	syscall.ENETUNREACH: "ENETUNREACH", syscall.EHOSTUNREACH: "EHOSTUNREACH",
 }
 
 // answer prints an answer: the rule's priority, if there was one; the error, and
@@ -215,7 +217,7 @@ func answer(a rtable.Answer, name rtnl.Namer) string {
 		out = append(out, fmt.Sprintf("%d:", a.Rule.Priority))
 	}
 	if a.Errno != 0 {
-		out = append(out, errnos[uintptr(a.Errno)])
+		out = append(out, errnos[a.Errno])
 		if a.Route.Type != 0 {
 			r := a.Route
 			out = append(out, string(r.Append(nil, name)))
