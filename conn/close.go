@@ -12,8 +12,11 @@ func (w *sweep) act(now time.Time) {
 		if w.ctx.Err() != nil || !w.admit(now) {
 			return
 		}
-		if e.armed { // its time was up long ago: the kernel has closed it
+		if e.armed { // its time was up long ago: the kernel has closed it, or knows a path
 			w.docket.drop(e)
+			if err := w.Source.(Armer).Disarm(w.ctx, e.flow); err != nil {
+				w.report(Decision{Act: Failed, Flow: e.flow, Verdict: e.verdict, Cause: e.cause(), Err: err})
+			}
 			continue
 		}
 		if !w.inspect(e) {

@@ -40,6 +40,7 @@ type Proto uint16
 
 const (
 	TCP   Proto = 6   // IPPROTO_TCP
+	UDP   Proto = 17  // IPPROTO_UDP; of forwarded flows alone
 	MPTCP Proto = 262 // IPPROTO_MPTCP
 )
 
@@ -47,6 +48,8 @@ func (p Proto) String() string {
 	switch p {
 	case TCP:
 		return "tcp"
+	case UDP:
+		return "udp"
 	case MPTCP:
 		return "mptcp"
 	}

@@ -152,6 +152,16 @@ func appendTuple(b []byte, typ uint16, t tuple, proto uint8) []byte {
 	})
 }
 
+// appendDelete appends the request that names exactly the flow's entry.
+func appendDelete(b []byte, f Flow) []byte {
+	b = appendNfgen(b, familyOf(f.Client.Addr()))
+	b = appendTuple(b, ctaTupleOrig, tuple{f.Client, f.Dialled}, uint8(f.Proto))
+	if zone := uint16(f.Cookie >> 32); zone != 0 {
+		b = netlink.AppendAttr(b, ctaZone, binary.BigEndian.AppendUint16(nil, zone))
+	}
+	return netlink.AppendAttr(b, ctaID, binary.BigEndian.AppendUint32(nil, uint32(f.Cookie)))
+}
+
 func familyOf(a netip.Addr) byte {
 	if a.Is4() {
 		return afINET
@@ -161,9 +171,10 @@ func familyOf(a netip.Addr) byte {
 
 // flow is the entry as a flow: from the address that the peer sees to the peer,
 // with the client behind it. It answers false for what is not forwarded under a
-// translated source.
+// translated source, and for protocols without ports, whose tuples a Flow cannot
+// name (ICMP: type, code, id); their entries time out within 30 s of silence.
 func (e *ctEntry) flow() (Flow, bool) {
-	if e.status&ipsSrcNAT == 0 || e.reply.dst.Addr() == e.orig.src.Addr() {
+	if e.orig.src.Port() == 0 || e.status&ipsSrcNAT == 0 || e.reply.dst.Addr() == e.orig.src.Addr() {
 		return Flow{}, false
 	}
 	return Flow{

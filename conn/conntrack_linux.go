@@ -110,16 +110,7 @@ func (c *Conntrack) entries(ctx context.Context) iter.Seq2[ctEntry, error] {
 // Close deletes the flow's entry, by its tuple and its id, so that one which has
 // taken its place is spared. An entry that is gone is no error.
 func (c *Conntrack) Close(ctx context.Context, f Flow, _ Cause) error {
-	orig := tuple{f.Client, f.Dialled}
-	err := c.sock.Do(ctx, ctDelete, 0, func(b []byte) []byte {
-		b = appendNfgen(b, familyOf(f.Client.Addr()))
-		b = appendTuple(b, ctaTupleOrig, orig, uint8(f.Proto))
-		if zone := uint16(f.Cookie >> 32); zone != 0 {
-			b = netlink.AppendAttr(b, ctaZone, []byte{byte(zone >> 8), byte(zone)})
-		}
-		id := uint32(f.Cookie)
-		return netlink.AppendAttr(b, ctaID, []byte{byte(id >> 24), byte(id >> 16), byte(id >> 8), byte(id)})
-	}, nil)
+	err := c.sock.Do(ctx, ctDelete, 0, func(b []byte) []byte { return appendDelete(b, f) }, nil)
 	if err != nil && !errors.Is(err, syscall.ENOENT) {
 		return fmt.Errorf("conn: conntrack: %s: %w", f, err)
 	}

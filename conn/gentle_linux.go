@@ -28,28 +28,29 @@ func (d *Device) Arm(_ context.Context, f Flow, _ Cause) error {
 	if d.pidfd != nil {
 		return ErrAdvisory
 	}
-	var before []int
 	err := d.owners.with(f.Inode, func(fd int) error {
-		for _, o := range armedOptions {
-			v, err := unix.GetsockoptInt(fd, o.level, o.opt)
-			if err == nil {
-				err = unix.SetsockoptInt(fd, o.level, o.opt, o.value)
+		if d.armed[f.Cookie] == nil { // what it has now is its own
+			before := make([]int, len(armedOptions))
+			for i, o := range armedOptions {
+				var err error
+				if before[i], err = unix.GetsockoptInt(fd, o.level, o.opt); err != nil {
+					return fmt.Errorf("conn: arm %s: %w", f, err)
+				}
 			}
-			if err != nil {
+			if d.armed == nil {
+				d.armed = make(map[uint64][]int)
+			}
+			d.armed[f.Cookie] = before
+		}
+		for _, o := range armedOptions {
+			if err := unix.SetsockoptInt(fd, o.level, o.opt, o.value); err != nil {
 				return fmt.Errorf("conn: arm %s: %w", f, err)
 			}
-			before = append(before, v)
 		}
 		return nil
 	})
 	if errors.Is(err, errNoOwner) {
 		return nil // an orphan, which the kernel bounds by itself (tcp_orphan_retries), or gone
-	}
-	if err == nil {
-		if d.armed == nil {
-			d.armed = make(map[uint64][]int)
-		}
-		d.armed[f.Cookie] = before
 	}
 	return err
 }
@@ -61,7 +62,7 @@ func (d *Device) Disarm(_ context.Context, f Flow) error {
 	if before == nil {
 		return nil
 	}
-	err := d.owners.with(f.Inode, func(fd int) error {
+	err := d.owners.recent(f.Inode, time.Second, func(fd int) error {
 		for i, o := range armedOptions {
 			if err := unix.SetsockoptInt(fd, o.level, o.opt, before[i]); err != nil {
 				return fmt.Errorf("conn: disarm %s: %w", f, err)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -26,15 +27,24 @@ type holder struct{ pid, fd int }
 
 // owners finds who holds a socket, by its inode. One walk over /proc finds all,
 // and is kept until it does not help. The zero value is ready; for one goroutine.
-type owners struct{ byInode map[uint32]holder }
+type owners struct {
+	byInode map[uint32]holder
+	walked  time.Time
+}
 
 // with calls f with a duplicate of a descriptor of the socket with that inode.
 func (o *owners) with(inode uint32, f func(fd int) error) error {
+	return o.recent(inode, 0, f)
+}
+
+// recent is with for one of many sockets that may be gone: what a walk no older
+// than age does not help with has no owner, so that not each costs a walk.
+func (o *owners) recent(inode uint32, age time.Duration, f func(fd int) error) error {
 	if inode == 0 {
 		return errNoOwner
 	}
 	for _, fresh := range []bool{false, true} {
-		if fresh || o.byInode == nil {
+		if o.byInode == nil || fresh && time.Since(o.walked) >= age {
 			o.walk()
 		}
 		h, ok := o.byInode[inode]
@@ -57,7 +67,7 @@ func (o *owners) with(inode uint32, f func(fd int) error) error {
 // walk reads whose descriptors are sockets. What goes away meanwhile is passed
 // over.
 func (o *owners) walk() {
-	o.byInode = make(map[uint32]holder)
+	o.byInode, o.walked = make(map[uint32]holder), time.Now()
 	for _, p := range names("/proc") {
 		pid, err := strconv.Atoi(p)
 		if err != nil {

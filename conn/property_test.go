@@ -14,11 +14,7 @@ const propertySeeds = 60
 // links may be granted their carrier, as those who sweep see it.
 func judged(t *testing.T, f func(r *random, old, cur *rtable.Table, changes rtable.Changes, flow conn.Flow)) {
 	t.Helper()
-	seeds := uint64(propertySeeds)
-	if testing.Short() {
-		seeds /= 10
-	}
-	for seed := range seeds {
+	for seed := range uint64(propertySeeds) {
 		r := newRandom(t, seed)
 		for range 6 {
 			old, cur, changes := r.step(1 + r.IntN(3))
