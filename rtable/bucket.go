@@ -110,7 +110,7 @@ func grown(routes []*body, r *rtnl.Route) *rtnl.Route {
 	for _, x := range routes {
 		if x.Src == r.Src && x.Priority == r.Priority && joins(&x.Route) && joins(r) && len(x.NextHops) < len(r.NextHops) && containsLegs(r, &x.Route) {
 			g := *r
-			g.Pref, g.Protocol, g.PrefSrc = x.Pref, x.Protocol, x.PrefSrc
+			g.Type, g.Pref, g.Protocol, g.PrefSrc = x.Type, x.Pref, x.Protocol, x.PrefSrc
 			return &g
 		}
 	}
@@ -161,7 +161,7 @@ func legIndex(legs []rtnl.NextHop, h *rtnl.NextHop) int {
 // meant the index is negative.
 func remove6(routes []*body, r *rtnl.Route) (i int, rest []rtnl.NextHop) {
 	for i, x := range routes {
-		if x.Src != r.Src || x.Priority != r.Priority || x.Type != r.Type || x.NHID != r.NHID {
+		if x.Src != r.Src || x.Priority != r.Priority || x.NHID != r.NHID || x.Type != r.Type && !(joins(&x.Route) && joins(r)) {
 			continue
 		}
 		if len(r.NextHops) == 0 {

@@ -195,8 +195,12 @@ func difference(got, want *rtable.Table) string {
 func state(t *rtable.Table) string {
 	var b strings.Builder
 	for l := range t.Links() {
+		group := l.Group
+		if !l.Up() { // of a link that is down it changes unannounced, and is told when that goes up
+			group = 0
+		}
 		fmt.Fprintf(&b, "link %d %s flags %#x group %d master %d parent %d carrier %v kind %q operstate %d\n",
-			l.Index, l.Name, l.Flags, l.Group, l.Master, l.Parent, l.Carrier, l.Kind, l.OperState)
+			l.Index, l.Name, l.Flags, group, l.Master, l.Parent, l.Carrier, l.Kind, l.OperState)
 	}
 	for a := range t.Addrs() {
 		fmt.Fprintf(&b, "address %v of %v dev %s flags %#x scope %d label %q\n", a.Local, a.Net, t.LinkName(a.Link), a.Flags, a.Scope, a.Label)
