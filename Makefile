@@ -22,7 +22,7 @@ BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .PHONY: help build run demo test need format vet staticcheck oldest mini mips unit \
-	metrics race fuzz kernel oracle bench cross size ipk install clean
+	metrics race fuzz kernel oracle bench benchmarks cross size ipk install clean
 .NOTPARALLEL:
 
 help: ## this list
@@ -122,7 +122,11 @@ oracle: ## the table against the kernel on new random sequences, for SECONDS (60
 	@scripts/need ip
 	NETMOND_KERNEL=1 $(GO) test -count=1 -timeout 0 -run '^TestOracle$$' -v ./test/kernel -oracle.seconds $(SECONDS)
 
-bench: ## benchmarks; BENCH (.) chooses
+bench: ## the goals for speed and memory, each beside its floor and its peers; see bench/
+	@scripts/need bird ip
+	cd bench && $(GO) run . $(BENCHFLAGS)
+
+benchmarks: ## Go benchmarks; BENCH (.) chooses
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 # Architecture, and the variable that chooses among its kinds. Both flavours of

@@ -1,6 +1,7 @@
 package rtable
 
 import (
+	"encoding/binary"
 	"iter"
 	"math/bits"
 	"net/netip"
@@ -34,12 +35,11 @@ type trie struct {
 // and the last cache line, at its end the first two.
 type node struct {
 	depth    uint8
-	short    uint8    // how many of values are of prefixes with an index below 256
+	short    uint8    // how many of values are of prefixes of less than eight bits
 	path     [16]byte // meaningful up to depth
 	children set
-	values   []*bucket // by rank, those of part first
-	whole    set       // the prefixes with an index from 256 on, less 256: those of all eight bits
-	part     set       // the others
+	values   []*bucket // by rank
+	prefixes [2]set    // by index: those of less than eight bits, those of all eight
 	nodes    []*node   // by rank in children
 }
 
@@ -68,39 +68,31 @@ func (s *set) put(i uint8, in bool) {
 
 // has says whether n holds the prefix of that index, and rank where its value is,
 // or would be.
-func (n *node) has(i uint) bool {
-	if i >= 256 {
-		return n.whole.has(uint8(i))
-	}
-	return n.part.has(uint8(i))
-}
+func (n *node) has(i uint) bool { return n.prefixes[i>>8&1].has(uint8(i)) }
 
 func (n *node) rank(i uint) int {
-	if i >= 256 {
-		return int(n.short) + n.whole.rank(uint8(i))
-	}
-	return n.part.rank(uint8(i))
+	return int(n.short)*int(i>>8&1) + n.prefixes[i>>8&1].rank(uint8(i))
 }
 
 // longest is the index of the longest prefix of n that the byte o starts with, or
-// 0. Those of seven and six bits are a bit each in words of their own, the shorter
-// ones share the first word.
+// 0. The bit for each length is put in its place and the highest one found, since
+// to try one after the other is to guess wrong.
 func (n *node) longest(o uint8) uint {
 	i := uint(o)
-	m := &n.part.words
-	switch {
-	case n.whole.has(o):
-		return 256 | i
-	case m[2+i>>7]>>(i>>1&63)&1 != 0:
-		return 128 | i>>1
-	case m[1]>>(i>>2)&1 != 0:
-		return 64 | i>>2
-	}
-	less := m[0] & (1<<(32|i>>3) | 1<<(16|i>>4) | 1<<(8|i>>5) | 1<<(4|i>>6) | 1<<(2|i>>7))
-	if less == 0 {
+	part := &n.prefixes[0].words
+	have := n.prefixes[1].words[i>>6]>>(i&63)&1<<8 |
+		part[2|i>>7]>>(i>>1&63)&1<<7 |
+		part[1]>>(i>>2&63)&1<<6 |
+		part[0]>>((32|i>>3)&63)&1<<5 |
+		part[0]>>((16|i>>4)&63)&1<<4 |
+		part[0]>>((8|i>>5)&63)&1<<3 |
+		part[0]>>((4|i>>6)&63)&1<<2 |
+		part[0]>>((2|i>>7)&63)&1<<1
+	if have == 0 {
 		return 0
 	}
-	return uint(63 - bits.LeadingZeros64(less))
+	length := uint(bits.Len64(have)-1) & 15
+	return (256 | i) >> ((8 - length) & 15)
 }
 
 // key is an address or prefix as a path through the trie.
@@ -175,29 +167,48 @@ func (t *trie) Get(p netip.Prefix) (*bucket, bool) {
 
 // Lookup is the bucket of the longest prefix that holds a, of the trie's family.
 // The last node on the way nearly always has it.
+//
+// The address is in two words and the depth counted, so that the processor reads a
+// node without having to wait for a byte in memory or the node's own depth.
 func (t *trie) Lookup(a netip.Addr) (*bucket, bool) {
-	k := keyOf(a, a.BitLen())
-	var last *node
-	from := uint8(0)
-	for n := t.root; n != nil; {
-		if n.depth != from {
-			if _, off := n.leaves(&k, from); off {
+	var high, low uint64
+	if a.Is4() {
+		b := a.As4()
+		high = uint64(binary.BigEndian.Uint32(b[:])) << 32
+	} else {
+		b := a.As16()
+		high, low = binary.BigEndian.Uint64(b[:]), binary.BigEndian.Uint64(b[8:])
+	}
+	var (
+		last  *node
+		o     uint8
+		depth uint8
+	)
+	for n := t.root; n != nil; depth++ {
+		if n.depth != depth {
+			k := keyOf(a, a.BitLen())
+			if _, off := n.leaves(&k, depth); off {
 				break
 			}
+			depth = n.depth
 		}
 		last = n
-		o := k.path[n.depth&15]
+		if depth < 8 {
+			o = uint8(high >> ((56 - 8*depth) & 63))
+		} else {
+			o = uint8(low >> ((56 - 8*depth) & 63))
+		}
 		if !n.children.has(o) {
 			break
 		}
-		from = n.depth + 1
 		n = n.nodes[n.children.rank(o)]
 	}
 	if last != nil {
-		if i := last.longest(k.path[last.depth&15]); i != 0 {
+		if i := last.longest(o); i != 0 {
 			return last.values[last.rank(i)], true
 		}
 	}
+	k := keyOf(a, a.BitLen())
 	b := t.shorter(&k)
 	return b, b != nil
 }
@@ -397,17 +408,16 @@ func (n *node) needed() *node {
 }
 
 func (n *node) set(i uint, b *bucket, owned bool) {
-	n.values = put(n.values, n.rank(i), n.has(i), b, owned)
-	if i >= 256 {
-		n.whole.put(uint8(i), b != nil)
-		return
-	}
-	if was := n.part.has(uint8(i)); !was && b != nil {
+	has := n.has(i)
+	n.values = put(n.values, n.rank(i), has, b, owned)
+	n.prefixes[i>>8&1].put(uint8(i), b != nil)
+	switch {
+	case i >= 256:
+	case b != nil && !has:
 		n.short++
-	} else if was && b == nil {
+	case b == nil && has:
 		n.short--
 	}
-	n.part.put(uint8(i), b != nil)
 }
 
 func (n *node) setChild(o uint8, c *node, owned bool) {

@@ -1,0 +1,23 @@
+module github.com/netmond/netmond/bench
+
+go 1.23.0
+
+replace github.com/netmond/netmond => ..
+
+require (
+	github.com/jsimonetti/rtnetlink/v2 v2.0.2
+	github.com/netmond/netmond v0.0.0
+	github.com/vishvananda/netlink v1.3.1
+	golang.org/x/sys v0.33.0
+)
+
+require (
+	github.com/gaissmai/bart v0.24.0 // indirect
+	github.com/google/go-cmp v0.6.0 // indirect
+	github.com/josharian/native v1.1.0 // indirect
+	github.com/mdlayher/netlink v1.7.2 // indirect
+	github.com/mdlayher/socket v0.4.1 // indirect
+	github.com/vishvananda/netns v0.0.5 // indirect
+	golang.org/x/net v0.23.0 // indirect
+	golang.org/x/sync v0.1.0 // indirect
+)
