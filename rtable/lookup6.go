@@ -1,0 +1,96 @@
+package rtable
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/netmond/netmond/rtnl"
+)
+
+// search6 is search for IPv6 (fib6_table_lookup). A prefix with source-specific
+// routes is a tree of its own by source. The search begins at the longest prefix
+// that has routes for the source; and, a quirk of fib6_node_lookup_1, it passes
+// over one that has routes for other sources even where it has some for any. Only
+// from there on (fib6_backtrack) do all prefixes count.
+func (l *lookup) search6(f fib) bool {
+	host := netip.PrefixFrom(l.q.Dst, l.q.Dst.BitLen())
+	src := l.q.Src
+	if !src.IsValid() {
+		src = netip.IPv6Unspecified()
+	}
+	begun := false
+	for dst, b := range f.trie.Supernets(host) {
+		sources := sourcesOf(b, src)
+		if !begun && dst.Bits() > 0 && len(sources) == 0 && b.specific() {
+			continue
+		}
+		begun = true
+		for _, from := range append(sources, netip.Prefix{}) {
+			if l.pick6(b, from) {
+				l.ans.Route.Dst = dst
+				return l.ans.Route.Type != rtnl.Throw
+			}
+		}
+	}
+	return false
+}
+
+// specific says whether the bucket holds source-specific routes.
+func (b *bucket) specific() bool {
+	return b.routes[len(b.routes)-1].Src.IsValid() // sorted by source, any first
+}
+
+// sourcesOf are the source prefixes of routes in b that hold src, the longest
+// first.
+func sourcesOf(b *bucket, src netip.Addr) []netip.Prefix {
+	var sources []netip.Prefix
+	for _, r := range b.routes {
+		if r.Src.IsValid() && r.Src.Contains(src) && (len(sources) == 0 || sources[0] != r.Src) {
+			sources = append([]netip.Prefix{r.Src}, sources...)
+		}
+	}
+	slices.SortFunc(sources, func(x, y netip.Prefix) int { return y.Bits() - x.Bits() })
+	return sources
+}
+
+// pick6 finds the best route for a source prefix: by metric, then RFC 4191
+// preference. Equal ones all count.
+func (l *lookup) pick6(b *bucket, from netip.Prefix) bool {
+	var best *body
+	for _, r := range b.routes {
+		if r.Src == from && (best == nil || better6(r, best)) && l.take(r) {
+			best = r
+		}
+	}
+	if best == nil {
+		return false
+	}
+	if best.Type != rtnl.Unicast {
+		return true
+	}
+	for _, r := range b.routes {
+		if r != best && r.Type == rtnl.Unicast && r.Src == best.Src && r.Priority == best.Priority && r.Pref == best.Pref {
+			l.ans.Hops = append(slices.Clip(l.ans.Hops), l.hops(r)...)
+		}
+	}
+	return true
+}
+
+// better6 says whether a is tried before b and not merely equal to it.
+func better6(a, b *body) bool {
+	if a.Priority != b.Priority {
+		return a.Priority < b.Priority
+	}
+	return preference(a.Pref) > preference(b.Pref)
+}
+
+// preference orders RFC 4191 router preferences: low, medium, high.
+func preference(pref uint8) int {
+	switch pref {
+	case 1:
+		return 1
+	case 3:
+		return -1
+	}
+	return 0
+}
