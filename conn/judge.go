@@ -70,7 +70,7 @@ func Assess(old, cur *rtable.Table, f Flow) Verdict {
 	}
 	switch {
 	case v.Reason == Keep:
-	case deprecated(cur, local):
+	case cur.Deprecated(local): // left to run out
 		v.Reason, v.Exempt = Keep, "has a deprecated source"
 	case !f.MarkKnown && (old.HasMarkRules() || cur.HasMarkRules()) && (v.Reason == GatewayGone || v.Reason == Rerouted || someMarkLeads(cur, f)):
 		v.Reason, v.Exempt = Keep, "is routed by its mark, which cannot be read"
@@ -177,20 +177,6 @@ func sameRoute(a, b *rtnl.Route) bool {
 		a.NHID == b.NHID && slices.EqualFunc(a.NextHops, b.NextHops, func(g, h rtnl.NextHop) bool {
 		return g.Oif == h.Oif && g.Gateway == h.Gateway
 	})
-}
-
-// deprecated says whether an address is one that new connections avoid, on every
-// link that has it (RFC 4862 section 5.5.4). Its old ones are left to run out.
-func deprecated(t *rtable.Table, a netip.Addr) bool {
-	if !t.HasAddr(a) {
-		return false
-	}
-	for x := range t.Addrs() {
-		if x.Local == a && x.Flags&rtnl.AddrDeprecated == 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // someMarkLeads says whether the flow, whose mark is not known, has a path under

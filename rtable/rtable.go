@@ -182,6 +182,13 @@ func (t *Table) HasMarkRules() bool {
 // HasAddr says whether a is configured on a link.
 func (t *Table) HasAddr(a netip.Addr) bool { return len(t.orEmpty().addrs[plain(a)]) > 0 }
 
+// Deprecated says whether a is configured, and on every link that has it is one
+// that new connections avoid (RFC 4862 section 5.5.4).
+func (t *Table) Deprecated(a netip.Addr) bool {
+	list := t.orEmpty().addrs[plain(a)]
+	return len(list) > 0 && !slices.ContainsFunc(list, func(x *rtnl.Addr) bool { return x.Flags&rtnl.AddrDeprecated == 0 })
+}
+
 // Owns says whether the link with the given ifindex owns the address a: it is
 // configured on it, or on a link enslaved to it.
 func (t *Table) Owns(ifindex uint32, a netip.Addr) bool {
