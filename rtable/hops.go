@@ -16,20 +16,35 @@ func (l *lookup) hops(r *body) []rtnl.NextHop {
 				return []rtnl.NextHop{{}}
 			}
 			all = l.t.legs(n)
+			if l.fam == v6 && len(n.Group) > 0 && len(only(all, l.leaves)) > 0 {
+				return only(all, l.alive)
+			}
 		}
 	}
-	for i := range all {
-		if !l.alive(&all[i]) {
-			return slices.DeleteFunc(slices.Clone(all), func(h rtnl.NextHop) bool { return !l.alive(&h) })
+	return only(all, l.leaves)
+}
+
+// only is the next hops that are so. Where all are, it is the slice itself.
+func only(hops []rtnl.NextHop, so func(*rtnl.NextHop) bool) []rtnl.NextHop {
+	for i := range hops {
+		if !so(&hops[i]) {
+			return slices.DeleteFunc(slices.Clone(hops), func(h rtnl.NextHop) bool { return !so(&h) })
 		}
 	}
-	return all
+	return hops
+}
+
+// leaves says whether a next hop is alive and leaves by the bound link. An IPv6
+// group needs one such member, and then chooses among all of them
+// (ip6_pol_route calls fib6_select_path without have_oif_match).
+func (l *lookup) leaves(h *rtnl.NextHop) bool {
+	return (l.q.Oif == 0 || h.Oif == 0 || h.Oif == l.q.Oif) && l.alive(h)
 }
 
 // alive says whether a next hop is neither dead (its link is down) nor passed
-// over for want of carrier, and leaves by the bound link.
+// over for want of carrier.
 func (l *lookup) alive(h *rtnl.NextHop) bool {
-	if l.q.Oif != 0 && h.Oif != 0 && h.Oif != l.q.Oif || h.Flags&rtnl.HopDead != 0 {
+	if h.Flags&rtnl.HopDead != 0 {
 		return false
 	}
 	link := l.t.links[h.Oif]

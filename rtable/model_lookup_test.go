@@ -284,11 +284,17 @@ func (m *model) ways(r *rtnl.Route, q rtable.Query) ([]rtnl.NextHop, bool) {
 	if n := m.object(r.NHID); n != nil {
 		hops = m.legs(n)
 	}
-	var alive []rtnl.NextHop
+	var alive, bound []rtnl.NextHop
 	for _, h := range hops {
-		if (q.Oif == 0 || h.Oif == 0 || h.Oif == q.Oif) && h.Flags&rtnl.HopDead == 0 && m.alive(h.Oif, q.Dst.Is4()) {
+		if h.Flags&rtnl.HopDead == 0 && m.alive(h.Oif, q.Dst.Is4()) {
 			alive = append(alive, h)
+			if q.Oif == 0 || h.Oif == 0 || h.Oif == q.Oif {
+				bound = append(bound, h)
+			}
 		}
 	}
-	return alive, len(alive) > 0
+	if n := m.object(r.NHID); n != nil && len(n.Group) > 0 && q.Dst.Is6() && len(bound) > 0 {
+		return alive, true // once one leads out of the bound link, all of a group count
+	}
+	return bound, len(bound) > 0
 }

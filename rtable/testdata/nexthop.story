@@ -83,3 +83,15 @@ nexthop id 2 via 192.0.2.2 dev a
 > del nexthop id 1 via 192.0.2.1 dev a
 > del implied 203.0.113.0/25 nhid 1 via 192.0.2.1 dev a
 | 203.0.113.128/25 nhid 2 via 192.0.2.2 dev a
+
+== a bound packet may leave by any member of an IPv6 group that has one out of the link
+full
+link a up
+link b up
+nexthop id 1 via 2001:db8:a::1 dev a
+nexthop id 2 via 2001:db8:b::1 dev b
+nexthop id 3 group 1/2
+2001:db8:1::/48 nhid 3
+203.0.113.0/24 nhid 3
+? 2001:db8:1::1 oif b
+= via 2001:db8:a::1 dev a + via 2001:db8:b::1 dev b
