@@ -34,11 +34,7 @@ const (
 
 func TestOracle(t *testing.T) {
 	if os.Getenv(envInside) != "" {
-		play, err := os.ReadFile(os.Getenv(envOps))
-		if err != nil {
-			t.Fatal(err)
-		}
-		perform(t, strings.Split(strings.TrimSpace(string(play)), "\n"))
+		performFile(t, os.Getenv(envOps))
 		return
 	}
 	begin := time.Now()
@@ -56,6 +52,38 @@ func TestOracle(t *testing.T) {
 		}
 		oracle(t, number)
 	}
+}
+
+// TestOracleFound runs the sequences that have once told the table and the kernel
+// apart.
+func TestOracleFound(t *testing.T) {
+	if file := os.Getenv(envOps); file != "" {
+		performFile(t, file)
+		return
+	}
+	found, err := filepath.Glob("testdata/oracle/*")
+	if err != nil || len(found) == 0 {
+		t.Fatalf("no sequences in testdata/oracle: %v", err)
+	}
+	for _, file := range found {
+		file, err := filepath.Abs(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := inside(t, envOps+"="+file); err != nil {
+			t.Errorf("%s: %v\n%s", filepath.Base(file), err, text)
+		}
+	}
+}
+
+// performFile runs the operations in a file, a line each.
+func performFile(t *testing.T, file string) {
+	t.Helper()
+	play, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	perform(t, strings.Split(strings.TrimSpace(string(play)), "\n"))
 }
 
 // oracle runs one sequence.

@@ -4,6 +4,7 @@ package kernel
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ func TestTrap19Overrun(t *testing.T) {
 		before := w.table
 
 		const routes = 100_000
+		resident := peak(t)
 		begin := time.Now()
 		storm(t, "add", routes)
 		storm(t, "del", routes)
@@ -35,7 +37,10 @@ func TestTrap19Overrun(t *testing.T) {
 			return table.Len() == before.Len()+2
 		})
 		w.settle(t)
-		t.Logf("%d changes in %v, quiet %v later, %d resyncs, %d steps told", 2*routes, sent.Sub(begin).Round(time.Millisecond), time.Since(sent).Round(time.Millisecond), w.rtnl.Resyncs(), len(w.log))
+		t.Logf("%d changes in %v, quiet %v later, %d resyncs, %d changes told, %d MiB resident at most, %d before", 2*routes, sent.Sub(begin).Round(time.Millisecond), time.Since(sent).Round(time.Millisecond), w.rtnl.Resyncs(), len(w.log), peak(t)>>20, resident>>20)
+		if most := peak(t); most > 64<<20 {
+			t.Errorf("%d MiB resident at most, want 64 at most", most>>20)
+		}
 		if w.rtnl.Resyncs() == 0 {
 			t.Error("nothing was lost: the storm was too small to show anything")
 		}
@@ -70,6 +75,21 @@ func TestTrap19Overrun(t *testing.T) {
 			t.Errorf("%d routes were told that are not there", len(told))
 		}
 	})
+}
+
+// peak is the most memory that this process has had resident, in bytes.
+func peak(t testing.TB) int64 {
+	t.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kib int64
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	if _, err := fmt.Sscan(after, &kib); err != nil {
+		t.Fatalf("VmHWM in /proc/self/status: %v", err)
+	}
+	return kib << 10
 }
 
 // storm adds or deletes n routes to single addresses of 10.0.0.0/8.

@@ -179,16 +179,35 @@ func difference(got, want *rtable.Table) string {
 			fmt.Fprintf(&b, "kernel only: %s\n", l)
 		}
 	}
+	skipped := false
+	for r := range got.Routes() {
+		if l := string(r.Append(nil, got.LinkName)); have[l] > 0 && skips(want, r) {
+			have[l]--
+			skipped = true
+		}
+	}
 	for _, l := range strings.Split(g, "\n") {
 		if have[l] > 0 {
 			have[l]--
 			fmt.Fprintf(&b, "table only:  %s\n", l)
 		}
 	}
-	if b.Len() == 0 {
+	if b.Len() == 0 && !skipped {
 		fmt.Fprintf(&b, "the order differs; table:\n%s\nkernel:\n%s", g, w)
 	}
 	return b.String()
+}
+
+// skips says whether a dump may pass over r: an IPv6 route that stands between
+// the legs of a multipath one of its metric, from the first of which the kernel
+// goes on behind the last (fib6_dump_node).
+func skips(dump *rtable.Table, r *rtnl.Route) bool {
+	for x := range dump.TableRoutes(r.Table) {
+		if x.Dst == r.Dst && x.Src == r.Src && x.Priority == r.Priority && x.NHID == 0 && len(x.NextHops) > 1 {
+			return r.Family() == rtnl.IPv6
+		}
+	}
+	return false
 }
 
 // state is everything a table holds, as text.
