@@ -10,11 +10,11 @@ import (
 // bound link where there is one. Where all are, it is the route's own slice.
 func (l *lookup) hops(r *body) []rtnl.NextHop {
 	all := r.NextHops
+	if l.drops(r) {
+		return []rtnl.NextHop{{}}
+	}
 	if r.NHID != 0 {
 		if n := l.t.objects[r.NHID]; n != nil {
-			if l.t.isBlackhole(n) {
-				return []rtnl.NextHop{{}}
-			}
 			all = l.t.legs(n)
 			if l.fam == v6 && len(n.Group) > 0 && len(only(all, l.leaves)) > 0 {
 				return only(all, l.alive)

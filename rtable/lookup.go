@@ -245,10 +245,8 @@ func (l *lookup) take(r *body) bool {
 		return false
 	}
 	l.ans.Route, l.ans.Hops, l.ans.Errno = r.Route, hops, errnoOf(r.Type)
-	if l.ans.Errno == 0 && r.NHID != 0 {
-		if n := l.t.objects[r.NHID]; n != nil && l.t.isBlackhole(n) {
-			l.ans.Errno = syscall.EINVAL
-		}
+	if l.ans.Errno == 0 && l.drops(r) {
+		l.ans.Errno = syscall.EINVAL
 	}
 	return true
 }

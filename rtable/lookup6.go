@@ -54,18 +54,19 @@ func sourcesOf(b *bucket, src netip.Addr) []netip.Prefix {
 }
 
 // pick6 finds the best route for a source prefix: by metric, then RFC 4191
-// preference. Equal ones all count.
+// preference; but a nexthop object that drops ends the search among those of its
+// metric (__find_rr_leaf). Equal ones all count.
 func (l *lookup) pick6(b *bucket, from netip.Prefix) bool {
 	var best *body
 	for _, r := range b.routes {
-		if r.Src == from && (best == nil || better6(r, best)) && l.take(r) {
+		if r.Src == from && (best == nil || l.better6(r, best)) && l.take(r) {
 			best = r
 		}
 	}
 	if best == nil {
 		return false
 	}
-	if best.Type != rtnl.Unicast {
+	if best.Type != rtnl.Unicast || l.ans.Errno != 0 {
 		return true
 	}
 	for _, r := range b.routes {
@@ -77,11 +78,23 @@ func (l *lookup) pick6(b *bucket, from netip.Prefix) bool {
 }
 
 // better6 says whether a is tried before b and not merely equal to it.
-func better6(a, b *body) bool {
+func (l *lookup) better6(a, b *body) bool {
 	if a.Priority != b.Priority {
 		return a.Priority < b.Priority
 	}
+	if drops := l.drops(a); drops != l.drops(b) {
+		return drops
+	}
 	return preference(a.Pref) > preference(b.Pref)
+}
+
+// drops says whether a route is by a nexthop object that is a blackhole.
+func (l *lookup) drops(r *body) bool {
+	if r.NHID == 0 {
+		return false
+	}
+	n := l.t.objects[r.NHID]
+	return n != nil && l.t.isBlackhole(n)
 }
 
 // preference orders RFC 4191 router preferences: low, medium, high.

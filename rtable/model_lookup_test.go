@@ -199,6 +199,9 @@ func (m *model) search(q rtable.Query, tables ...uint32) (rtable.Answer, bool) {
 					if a.Priority != b.Priority {
 						return compare(a.Priority, b.Priority)
 					}
+					if d := m.drops(a.NHID); d != m.drops(b.NHID) {
+						return map[bool]int{true: -1, false: 1}[d]
+					}
 					return rank[a.Pref] - rank[b.Pref]
 				})
 			}
@@ -241,7 +244,7 @@ func (m *model) answerWith(fit []rtnl.Route, q rtable.Query) (rtable.Answer, boo
 		a.Errno = syscall.EINVAL
 	}
 	for i, r := range fit {
-		equal := r.Type == rtnl.Unicast && best.Type == rtnl.Unicast && r.Priority == best.Priority
+		equal := !m.drops(best.NHID) && r.Type == rtnl.Unicast && best.Type == rtnl.Unicast && r.Priority == best.Priority
 		if q.Dst.Is4() {
 			equal = equal && best.Dst.Bits() == 0 && r.TOS == best.TOS && r.Scope == best.Scope
 		} else {

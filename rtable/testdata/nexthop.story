@@ -95,3 +95,12 @@ nexthop id 3 group 1/2
 203.0.113.0/24 nhid 3
 ? 2001:db8:1::1 oif b
 = via 2001:db8:a::1 dev a + via 2001:db8:b::1 dev b
+
+== an object that drops goes before all IPv6 routes of its metric
+full
+link a up
+nexthop id 1 blackhole
+2001:db8:1::/48 via 2001:db8:a::1 dev a metric 1024
+2001:db8:1::/48 nhid 1 metric 1024
+? 2001:db8:1::1
+= EINVAL 2001:db8:1::/48 nhid 1 metric 1024
