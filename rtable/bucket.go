@@ -130,8 +130,11 @@ func joins(r *rtnl.Route) bool {
 	return r.NHID == 0 && len(r.NextHops) > 0 && r.NextHops[0].Gateway.IsValid()
 }
 
-// protoRA is RTPROT_RA.
-const protoRA = 9
+// What a route's Protocol says of who made it: RTPROT_KERNEL, RTPROT_RA.
+const (
+	protoKernel = 2
+	protoRA     = 9
+)
 
 // mayGrow says whether the announcement of r, of the same kind and metric, tells
 // what has become of x.

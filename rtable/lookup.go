@@ -16,7 +16,7 @@ type Query struct {
 	Oif   uint32     // the link the socket is bound to; other ways out do not count
 	Iif   uint32     // the link a forwarded packet came in by; 0 for the device's own
 	Mark  uint32
-	UID   uint32
+	UID   uint32 // of the socket; a forwarded packet counts as root's
 	TOS   uint8
 	Proto uint8 // IPPROTO_*
 	Sport uint16
@@ -58,6 +58,9 @@ func (t *Table) Lookup(q Query) (Answer, bool) {
 		return Answer{Errno: syscall.EINVAL}, false
 	}
 	q.Dst, q.Src = plain(q.Dst), plain(q.Src)
+	if q.Iif != 0 {
+		q.UID = 0 // sock_net_uid
+	}
 	l := lookup{t: t, q: q, fam: indexOf(q.Dst)}
 	if errno := l.admit(); errno != 0 {
 		return Answer{Errno: errno}, false
@@ -72,6 +75,10 @@ type lookup struct {
 	fam int
 	vrf uint32 // table of the VRF the query is bound to; 0 for none
 	ans Answer // as far as the search has come
+
+	// missed is the address of the IPv4 prefixes that the search of a table has
+	// given up: see pick4.
+	missed netip.Addr
 }
 
 // admit refuses what the kernel refuses before it searches: an IPv4 source that
@@ -132,6 +139,7 @@ func (l *lookup) search(table uint32) bool {
 	if f.trie == nil {
 		return false
 	}
+	l.missed = netip.Addr{}
 	b, ok := f.trie.Lookup(l.q.Dst)
 	if !ok {
 		return false
@@ -163,6 +171,7 @@ func (l *lookup) searchBoth(first, second uint32) bool {
 	case f.trie == nil:
 		return l.search(second)
 	}
+	l.missed = netip.Addr{}
 	b1, ok1 := f.trie.Lookup(l.q.Dst)
 	b2, ok2 := s.trie.Lookup(l.q.Dst)
 	switch {
@@ -188,25 +197,36 @@ func (l *lookup) searchBoth(first, second uint32) bool {
 // pick finds the route among those to one prefix that takes the packet, and
 // leaves it in ans. It answers false where none does, and a shorter prefix must.
 func (l *lookup) pick(b *bucket) bool {
-	if l.fam == v4 && !l.pick4(b, b.bits() == 0) || l.fam == v6 && !l.pick6(b, netip.Prefix{}) {
+	dst := netip.PrefixFrom(l.q.Dst, b.bits()).Masked()
+	if l.fam == v4 && !l.pick4(b, dst) || l.fam == v6 && !l.pick6(b, netip.Prefix{}) {
 		return false
 	}
-	l.ans.Route.Dst = netip.PrefixFrom(l.q.Dst, b.bits()).Masked()
+	l.ans.Route.Dst = dst
 	return true
 }
 
-// pick4 is fib_table_lookup on one leaf. Of default routes of equal metric the
-// kernel takes one whose gateway answers (fib_select_default): all count.
-func (l *lookup) pick4(b *bucket, isDefault bool) bool {
+// pick4 is fib_table_lookup on one leaf, which holds all prefixes of one address,
+// whatever their length. A route by nexthop object of no use is the end of it: the
+// kernel looks no further there and goes on with the next leaf. Of default routes
+// of equal metric it takes one whose gateway answers (fib_select_default): all
+// count.
+func (l *lookup) pick4(b *bucket, dst netip.Prefix) bool {
+	if dst.Addr() == l.missed {
+		return false
+	}
 	var first *body
 	for _, r := range b.routes {
 		switch {
 		case r.TOS != 0 && r.TOS != l.q.TOS:
 		case first == nil:
 			if !l.take(r) {
+				if r.NHID != 0 {
+					l.missed = dst.Addr()
+					return false
+				}
 				continue
 			}
-			if !isDefault || r.Type != rtnl.Unicast {
+			if isDefault := dst.Bits() == 0; !isDefault || r.Type != rtnl.Unicast {
 				return true
 			}
 			first = r
@@ -221,14 +241,15 @@ func (l *lookup) pick4(b *bucket, isDefault bool) bool {
 // needs one that is alive, and out of the bound link. IPv4 routes that refuse or
 // throw have none and take any (fib_props), whereas their IPv6 kin leave by lo
 // (rt6_score_route); and what is delivered here needs no carrier
-// (fib_sync_down_dev, fib6_ifdown).
+// (fib_sync_down_dev, fib6_ifdown), but for an IPv6 anycast address that the
+// kernel did not make itself, which lacks RTF_ANYCAST.
 func (l *lookup) usable(r *body) (hops []rtnl.NextHop, ok bool) {
 	switch {
 	case r.Type == rtnl.Throw || errnoOf(r.Type) != 0:
 		if l.q.Oif == 0 || len(r.NextHops) == 0 {
 			return r.NextHops, true
 		}
-	case r.Type == rtnl.Local || r.Type == rtnl.Anycast:
+	case r.Type == rtnl.Local || r.Type == rtnl.Anycast && (l.fam == v4 || r.Protocol == protoKernel):
 		if hops = r.NextHops; l.q.Oif != 0 {
 			hops = slices.DeleteFunc(slices.Clone(hops), func(h rtnl.NextHop) bool { return h.Oif != l.q.Oif })
 		}
@@ -245,8 +266,9 @@ func (l *lookup) take(r *body) bool {
 		return false
 	}
 	l.ans.Route, l.ans.Hops, l.ans.Errno = r.Route, hops, errnoOf(r.Type)
-	if l.ans.Errno == 0 && l.drops(r) {
-		l.ans.Errno = syscall.EINVAL
+	forwards := l.fam == v4 && l.q.Iif != 0
+	if l.ans.Errno == 0 && (l.drops(r) || forwards && (r.Type == rtnl.Multicast || r.Type == rtnl.Anycast)) {
+		l.ans.Errno = syscall.EINVAL // of a packet come in as of one to a martian (ip_route_input_slow)
 	}
 	return true
 }

@@ -110,9 +110,11 @@ func (m *model) rulesFor(dst netip.Addr) []rtnl.Rule {
 }
 
 func (m *model) selected(r *rtnl.Rule, q rtable.Query, vrf uint32) bool {
-	iif := q.Iif
+	iif, uid := q.Iif, q.UID
 	if iif == 0 {
 		iif = 1
+	} else {
+		uid = 0
 	}
 	in := func(p netip.Prefix, a netip.Addr) bool {
 		return !p.IsValid() || p.Bits() == 0 || a.IsValid() && p.Contains(a)
@@ -125,7 +127,7 @@ func (m *model) selected(r *rtnl.Rule, q rtable.Query, vrf uint32) bool {
 	}
 	return in(r.Src, q.Src) && in(r.Dst, q.Dst) && named(r.Iif, iif) && named(r.Oif, q.Oif) &&
 		r.Mark&r.Mask == q.Mark&r.Mask && r.TunID == 0 && (!r.L3mdev || vrf != 0) &&
-		(r.UID == nil || q.UID >= r.UID.First && q.UID <= r.UID.Last) &&
+		(r.UID == nil || uid >= r.UID.First && uid <= r.UID.Last) &&
 		(r.TOS == 0 || r.TOS == q.TOS) && (r.IPProto == 0 || r.IPProto == q.Proto) && port(r.Sport, q.Sport) && port(r.Dport, q.Dport)
 }
 
@@ -174,10 +176,14 @@ func (m *model) routesAt(table uint32, dst netip.Addr, bits int) []rtnl.Route {
 // search answers for one table, or several as if they were one; false where the
 // next rule is to be asked.
 func (m *model) search(q rtable.Query, tables ...uint32) (rtable.Answer, bool) {
-	begun := false // an IPv6 prefix was not passed over
+	begun := false        // an IPv6 prefix was not passed over
+	var missed netip.Addr // whose IPv4 prefixes are given up
 	for i := range (q.Dst.BitLen() + 1) * len(tables) {
 		bits, table := q.Dst.BitLen()-i/len(tables), tables[i%len(tables)]
 		at := m.routesAt(table, q.Dst, bits)
+		if len(at) > 0 && at[0].Dst.Addr() == missed {
+			continue
+		}
 		sources, others := sourcesFor(at, q)
 		if q.Dst.Is6() && !begun && bits > 0 && len(sources) == 1 && others {
 			continue
@@ -186,8 +192,14 @@ func (m *model) search(q rtable.Query, tables ...uint32) (rtable.Answer, bool) {
 		for _, from := range sources {
 			var fit []rtnl.Route // that can take the packet
 			for _, r := range at {
-				if _, ok := m.ways(&r, q); ok && r.Src == from && (r.TOS == 0 || r.TOS == q.TOS) {
+				if r.Src != from || r.TOS != 0 && r.TOS != q.TOS {
+					continue
+				}
+				if _, ok := m.ways(&r, q); ok {
 					fit = append(fit, r)
+				} else if q.Dst.Is4() && r.NHID != 0 && len(fit) == 0 {
+					missed = r.Dst.Addr()
+					break
 				}
 			}
 			if len(fit) == 0 {
@@ -240,7 +252,8 @@ func (m *model) answerWith(fit []rtnl.Route, q rtable.Query) (rtable.Answer, boo
 	if best.Type == rtnl.Throw {
 		return a, false
 	}
-	if m.drops(best.NHID) && a.Errno == 0 {
+	alien := q.Iif != 0 && q.Dst.Is4() && (best.Type == rtnl.Multicast || best.Type == rtnl.Anycast)
+	if (m.drops(best.NHID) || alien) && a.Errno == 0 {
 		a.Errno = syscall.EINVAL
 	}
 	for i, r := range fit {
@@ -271,7 +284,7 @@ func (m *model) ways(r *rtnl.Route, q rtable.Query) ([]rtnl.NextHop, bool) {
 		if q.Oif == 0 || len(r.NextHops) == 0 {
 			return r.NextHops, true
 		}
-	case r.Type == rtnl.Local || r.Type == rtnl.Anycast:
+	case r.Type == rtnl.Local, r.Type == rtnl.Anycast && (q.Dst.Is4() || r.Protocol == 2):
 		var hops []rtnl.NextHop
 		for _, h := range r.NextHops {
 			if q.Oif == 0 || h.Oif == q.Oif {

@@ -104,3 +104,17 @@ nexthop id 1 blackhole
 2001:db8:1::/48 nhid 1 metric 1024
 ? 2001:db8:1::1
 = EINVAL 2001:db8:1::/48 nhid 1 metric 1024
+
+== an IPv4 object of no use hides what else there is to the address
+full
+link a up
+link b up
+nexthop id 1 via 192.0.2.1 dev a
+10.1.0.0/24 nhid 1
+10.1.0.0/24 via 198.51.100.1 dev b metric 10
+10.1.0.0/16 via 198.51.100.2 dev b
+10.0.0.0/8 via 198.51.100.3 dev b
+? 10.1.0.1
+= via 192.0.2.1 dev a
+? 10.1.0.1 oif b
+= via 198.51.100.3 dev b

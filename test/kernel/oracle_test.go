@@ -253,8 +253,15 @@ func question(r *rand.Rand, links []uint32) rtable.Query {
 	if r.IntN(2) == 0 {
 		q.Src = addr(src)
 	}
-	if r.IntN(5) == 0 {
+	switch r.IntN(10) {
+	case 0, 1:
 		q.Oif = links[r.IntN(len(links))]
+	case 2: // forwarded, from nobody's address
+		q.Iif = links[1+r.IntN(len(links)-1)] // what comes in by lo is not dissected for rules (fib_rule_requires_fldissect)
+		q.Src = addr("198.18.0.9")
+		if q.Dst.Is6() {
+			q.Src = addr("2001:db8:9999::9")
+		}
 	}
 	q.Proto = 6
 	if r.IntN(3) == 0 {
@@ -264,7 +271,7 @@ func question(r *rand.Rand, links []uint32) rtable.Query {
 		q.Sport, q.Dport = uint16(3999+r.IntN(3)), uint16(442+r.IntN(3))
 	}
 	q.Mark = []uint32{0, 0, 1, 0x10, 0x1f, 0xca6c}[r.IntN(6)]
-	if os.Getuid() == 0 && r.IntN(3) == 0 {
+	if os.Getuid() == 0 && q.Iif == 0 && r.IntN(3) == 0 {
 		q.UID = 1500
 	}
 	return q
