@@ -44,7 +44,11 @@ func FuzzReadResponse(f *testing.F) {
 		var want *http.Response
 		br := bufio.NewReader(bytes.NewReader(raw))
 		for want == nil || want.StatusCode < 200 && want.StatusCode != 101 {
-			if want, err = http.ReadResponse(br, nil); err != nil {
+			want, err = http.ReadResponse(br, nil)
+			if err != nil && got.chunked && strings.Contains(err.Error(), `"chunked "`) {
+				return // net/http keeps the space that a folded line leaves (RFC 9112 section 5.2)
+			}
+			if err != nil {
 				t.Fatalf("ours took it as %+v, net/http: %v", got, err)
 			}
 		}

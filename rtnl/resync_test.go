@@ -126,3 +126,20 @@ func TestBrokenDumpIsRepeatedOnANewSocket(t *testing.T) {
 		}
 	}
 }
+
+// What is queued when all is read again is void, an overrun with it: the kernel
+// tells of the next one only once the queue was empty.
+func TestResyncForgetsWhatIsQueued(t *testing.T) {
+	k := newFakeKernel(t)
+	w, next := k.watch()
+	k.ready(next)
+	k.notify(fakeRoute(rtmNewRoute, "192.0.2.0/25", 3))
+	k.overrun()
+	k.notify(fakeRoute(rtmNewRoute, "192.0.2.0/26", 3))
+	w.Resync()
+	wantBatch(t, next, "full more")
+	wantBatch(t, next, "")
+	k.onWait = func() { k.notify(fakeRoute(rtmNewRoute, "192.0.2.0/27", 3)) }
+	wantBatch(t, next, "192.0.2.0/27")
+	k.wantLog(everything)
+}

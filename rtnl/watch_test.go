@@ -156,3 +156,29 @@ func TestWatchEndsWhereDumpsAreRefused(t *testing.T) {
 		t.Errorf("last error = %v, want the refusal", last)
 	}
 }
+
+// With Reuse the memory of a batch is that of the one before; without it a batch
+// stays as it was told.
+func TestReuse(t *testing.T) {
+	for _, reuse := range []bool{false, true} {
+		k := newFakeKernel(t)
+		w, next := k.watch()
+		w.Reuse = reuse
+		k.ready(next)
+		var told []*Route
+		for _, dst := range []string{"192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"} {
+			k.notify(fakeRoute(rtmNewRoute, dst, 3))
+			b, err := next()
+			if err != nil || dsts(b) != dst {
+				t.Fatalf("Reuse %v: batch = %q, %v, want %s", reuse, dsts(b), err, dst)
+			}
+			told = append(told, b.Events[0].Message.(*Route))
+		}
+		if same := told[0] == told[1] && told[1] == told[2]; same != reuse {
+			t.Errorf("Reuse %v: one Route for all is %v", reuse, same)
+		}
+		if first := told[0].Dst.String(); !reuse && first != "192.0.2.0/24" {
+			t.Errorf("the first route has become %s", first)
+		}
+	}
+}
