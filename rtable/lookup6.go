@@ -77,7 +77,8 @@ func (l *lookup) pick6(b *bucket, from netip.Prefix) bool {
 	return true
 }
 
-// better6 says whether a is tried before b and not merely equal to it.
+// better6 says whether a is tried before b and not merely equal to it. A packet
+// that came in by a link rather leaves by it (ip6_pol_route_input, rt6_check_dev).
 func (l *lookup) better6(a, b *body) bool {
 	if a.Priority != b.Priority {
 		return a.Priority < b.Priority
@@ -85,7 +86,15 @@ func (l *lookup) better6(a, b *body) bool {
 	if drops := l.drops(a); drops != l.drops(b) {
 		return drops
 	}
-	return preference(a.Pref) > preference(b.Pref)
+	if p, q := preference(a.Pref), preference(b.Pref); p != q || l.q.Iif == 0 {
+		return p > q
+	}
+	return l.returns(a) && !l.returns(b)
+}
+
+// returns says whether a way out of r is the way in.
+func (l *lookup) returns(r *body) bool {
+	return slices.ContainsFunc(l.t.NextHops(&r.Route), func(h rtnl.NextHop) bool { return h.Oif == l.q.Iif })
 }
 
 // drops says whether a route is by a nexthop object that is a blackhole.

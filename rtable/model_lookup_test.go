@@ -214,7 +214,20 @@ func (m *model) search(q rtable.Query, tables ...uint32) (rtable.Answer, bool) {
 					if d := m.drops(a.NHID); d != m.drops(b.NHID) {
 						return map[bool]int{true: -1, false: 1}[d]
 					}
-					return rank[a.Pref] - rank[b.Pref]
+					if a.Pref != b.Pref || q.Iif == 0 {
+						return rank[a.Pref] - rank[b.Pref]
+					}
+					back := func(r *rtnl.Route) int {
+						hops := r.NextHops
+						if n := m.object(r.NHID); n != nil {
+							hops = m.legs(n)
+						}
+						if slices.ContainsFunc(hops, func(h rtnl.NextHop) bool { return h.Oif == q.Iif }) {
+							return 0
+						}
+						return 1
+					}
+					return back(&a) - back(&b)
 				})
 			}
 			return m.answerWith(fit, q)

@@ -152,3 +152,14 @@ netconf inet6 all ignore_routes_with_linkdown on
 netconf inet6 wan ignore_routes_with_linkdown on
 ? 2001:db8:9::1
 = ENETUNREACH
+
+== of equal routes a forwarded packet takes the one out of the link it came in by
+full
+link lo up
+link wan up
+prohibit 2001:db8:1::/48 dev lo metric 1024
+2001:db8:1::/48 via 2001:db8:a::1 dev wan metric 1024
+? 2001:db8:1::1
+= EACCES prohibit 2001:db8:1::/48 dev lo metric 1024
+? 2001:db8:1::1 iif wan
+= via 2001:db8:a::1 dev wan
