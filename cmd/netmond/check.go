@@ -74,7 +74,9 @@ func (c *invocation) check(ctx context.Context) error {
 			return err
 		}
 		log := slog.New(slog.NewTextHandler(io.Discard, nil))
-		done, err := daemon.CheckUplinks(ctx, t, daemon.Uplinks(t), *dev, newChecker(&o, log).run)
+		check := newChecker(&o, log)
+		check.netifd = askNetifd
+		done, err := daemon.CheckUplinks(ctx, t, daemon.Uplinks(t), *dev, check.run)
 		if err != nil {
 			return err
 		}

@@ -122,17 +122,27 @@ func (o *openwrt) hotplug(ctx context.Context, m smd.Message) {
 // messages behind it.
 const callTimeout = 2 * time.Second
 
-// interfaces is what netifd knows of its interfaces.
-func (o *openwrt) interfaces(ctx context.Context) (json.RawMessage, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	return o.client.Call(ctx, "network.interface", "dump", nil)
+// interfaces asks netifd, by a way to call methods, what it knows of its
+// interfaces.
+func interfaces(call func(ctx context.Context, object, method string, args any) (json.RawMessage, error)) func(context.Context) (json.RawMessage, error) {
+	return func(ctx context.Context) (json.RawMessage, error) {
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		return call(ctx, "network.interface", "dump", nil)
+	}
+}
+
+// askNetifd is interfaces without a connection that lasts.
+func askNetifd(ctx context.Context) (json.RawMessage, error) {
+	return interfaces(func(ctx context.Context, object, method string, args any) (json.RawMessage, error) {
+		return ubus.Ask(ctx, ubus.DefaultPath, object, method, args)
+	})(ctx)
 }
 
 // logical is netifd's name of the interface on a device, "wan" for "eth1"; of
 // several the first by name.
 func (o *openwrt) logical(ctx context.Context, dev string) string {
-	raw, err := o.interfaces(ctx)
+	raw, err := interfaces(o.client.Call)(ctx)
 	if err != nil {
 		return ""
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io/fs"
 	"log/slog"
-	"maps"
 	"os"
 	"sync/atomic"
 
@@ -20,7 +19,7 @@ import (
 type checker struct {
 	log     *slog.Logger
 	options atomic.Pointer[probing]
-	adverts atomic.Pointer[map[int]string] // captive portal URIs of routers, by ifindex
+	adverts adverts
 
 	// netifd asks for `ubus call network.interface dump`. Nil where there is no ubus;
 	// not to be changed while checks run.
@@ -50,21 +49,6 @@ func (c *checker) set(o *options) {
 	c.options.Store(p)
 }
 
-// advertised takes in what a router announced on a link, and says whether that is
-// news. For one goroutine.
-func (c *checker) advertised(ifindex int, uri string) bool {
-	next := make(map[int]string)
-	if known := c.adverts.Load(); known != nil {
-		if (*known)[ifindex] == uri {
-			return false
-		}
-		maps.Copy(next, *known)
-	}
-	next[ifindex] = uri
-	c.adverts.Store(&next)
-	return true
-}
-
 // lease is what netifd, where there is one, and the files below fsys know of an
 // uplink's link.
 func (c *checker) lease(ctx context.Context, fsys fs.FS, u daemon.Uplink) cpd.Lease {
@@ -89,10 +73,8 @@ func (c *checker) lease(ctx context.Context, fsys fs.FS, u daemon.Uplink) cpd.Le
 func (c *checker) run(ctx context.Context, u daemon.Uplink, _ *rtable.Table) cpd.Result {
 	p := c.options.Load()
 	lease := c.lease(ctx, os.DirFS("/"), u)
-	if adverts := c.adverts.Load(); adverts != nil && u.Family == 6 {
-		if uri := (*adverts)[int(u.Link)]; uri != "" {
-			lease = lease.Announce(uri, "the router")
-		}
+	if uri := c.adverts.of(int(u.Link)); uri != "" && u.Family == 6 {
+		lease = lease.Announce(uri, "the router")
 	}
 	if p.capport != "" {
 		lease = lease.Announce(p.capport, "the operator")

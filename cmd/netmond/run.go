@@ -50,6 +50,7 @@ func runDaemon(ctx context.Context, c *invocation) error {
 		Sweepers: closers.sweepers,
 		Settle:   o.settle,
 		Check:    check.run,
+		LinkLost: func(ifindex uint32) { check.adverts.set(int(ifindex), "") },
 		Interval: o.interval,
 		Bus:      smd.NewBus(smd.Options{}),
 		Notify:   notifier,
@@ -101,7 +102,7 @@ func (p *parts) serve(ctx context.Context, l net.Listener) error {
 		p.log.Warn("board", "err", err)
 	}
 	if o := newOpenWrt(ubus.DefaultPath, d, p.log); o != nil {
-		p.check.netifd = o.interfaces
+		p.check.netifd = interfaces(o.client.Call)
 		start(o.run)
 	}
 	if p.options.metrics != "" {
@@ -121,7 +122,7 @@ func (p *parts) serve(ctx context.Context, l net.Listener) error {
 // portal API.
 func (p *parts) followRouters(ctx context.Context) error {
 	err := followAdverts(ctx, func(ifindex int, uri string) {
-		if p.check.advertised(ifindex, uri) {
+		if p.check.adverts.set(ifindex, uri) {
 			p.daemon.CheckSoon()
 		}
 	})

@@ -66,6 +66,7 @@ type checker struct {
 // schedule is the checks of one uplink.
 type schedule struct {
 	seen    Uplink // as it was when the last check began
+	left    bool   // it has been otherwise since, if only for a moment
 	running uint64 // number of the check that runs; 0 for none
 	cancel  context.CancelFunc
 	next    time.Time // when to check again
@@ -92,11 +93,21 @@ func (c *checker) touched(uplinks []Uplink, all bool) []Uplink {
 	}
 	var out []Uplink
 	for _, u := range uplinks {
-		if s := c.uplinks[u.UplinkKey]; u.Carrier && (all || s == nil || s.seen != u) {
+		if s := c.uplinks[u.UplinkKey]; u.Carrier && (all || s == nil || s.left || s.seen != u) {
 			out = append(out, u)
 		}
 	}
 	return out
+}
+
+// leave notes the uplinks that a change has made other than they were: behind the same
+// gateway there may be another network now.
+func (c *checker) leave(was, now []Uplink) {
+	for _, u := range was {
+		if s := c.uplinks[u.UplinkKey]; s != nil && !slices.Contains(now, u) {
+			s.left = true
+		}
+	}
 }
 
 // overdue returns the uplinks whose schedule says now.
@@ -123,7 +134,7 @@ func (c *checker) start(u Uplink, cancel context.CancelFunc) uint64 {
 		s.known, s.backoff, s.doubted = cpd.Unknown, 0, false
 	}
 	c.number++
-	s.seen, s.running, s.cancel = u, c.number, cancel
+	s.seen, s.left, s.running, s.cancel = u, false, c.number, cancel
 	return c.number
 }
 

@@ -50,6 +50,10 @@ type Deps struct {
 	// Check runs a captive-portal check of one uplink. Nil checks nothing.
 	Check func(context.Context, Uplink, *rtable.Table) cpd.Result
 
+	// LinkLost, where it is set, is told of each link that is down or has no carrier
+	// after a change, before a check sees that; it must not block.
+	LinkLost func(ifindex uint32)
+
 	// Interval is the time between checks of an uplink that is OK.
 	Interval time.Duration
 
@@ -223,7 +227,10 @@ func (d *Daemon) apply(b rtnl.Batch) {
 		for _, slot := range l.slots {
 			conn.Post(slot, conn.Update{Old: old, Cur: cur, Changes: []rtable.Changes{changes}})
 		}
-		l.state.Uplinks = Uplinks(cur)
+		uplinks := Uplinks(cur)
+		l.checker.leave(l.state.Uplinks, uplinks)
+		l.state.Uplinks = uplinks
+		d.linksLost(changes)
 		d.counters.changes.Add(uint64(changes.Len()))
 	}
 	d.store()
@@ -241,6 +248,18 @@ func (d *Daemon) apply(b rtnl.Batch) {
 	d.announce(old, cur, changes)
 	if first || concernsUplinks(changes) {
 		l.settle.note(time.Now(), d.Settle)
+	}
+}
+
+// linksLost tells of the links that a change has left without carrier.
+func (d *Daemon) linksLost(changes rtable.Changes) {
+	if d.LinkLost == nil {
+		return
+	}
+	for ifindex := range changes.Links() {
+		if d.loop.state.Table.LinkDown(ifindex) {
+			d.LinkLost(ifindex)
+		}
 	}
 }
 

@@ -229,6 +229,7 @@ func (s *scenario) run(t *testing.T) {
 		Sweepers: []*conn.Sweeper{&s.sweeper},
 		Settle:   s.sweeper.Settle,
 		Check:    g.check,
+		LinkLost: func(ifindex uint32) { g.note("lost %s", s.links.Name(ifindex)) },
 		Bus:      bus,
 		Log:      slog.New(slog.DiscardHandler),
 	})
