@@ -153,9 +153,9 @@ func parseReply(t testing.TB, m netlink.Message) reply {
 
 // leaves says whether the reply is one of the ways out in hops.
 func (r reply) leaves(hops []rtnl.NextHop) bool {
-	if len(r.Route.NextHops) > 1 { // fibmatch tells the legs, not which it is
-		return len(hops) > 0 && !slices.ContainsFunc(hops, func(h rtnl.NextHop) bool {
-			return !slices.ContainsFunc(r.Route.NextHops, func(x rtnl.NextHop) bool { return h.Oif == x.Oif && h.Gateway == x.Gateway })
+	if len(r.Route.NextHops) > 1 { // fibmatch tells the legs, not which it is, and hops may hold those of equal routes
+		return slices.ContainsFunc(hops, func(h rtnl.NextHop) bool {
+			return slices.ContainsFunc(r.Route.NextHops, func(x rtnl.NextHop) bool { return h.Oif == x.Oif && h.Gateway == x.Gateway })
 		})
 	}
 	return slices.ContainsFunc(hops, func(h rtnl.NextHop) bool { return h.Oif == r.Oif && h.Gateway == r.Gateway })
