@@ -17,8 +17,8 @@ const (
 	sizeofDiagMsg = 72 // struct inet_diag_msg
 	sizeofSockID  = 48 // struct inet_diag_sockid
 
-	sockDiagByFamily = 20 // SOCK_DIAG_BY_FAMILY
-	sockDestroy      = 21 // SOCK_DESTROY
+	tcpDiagGetSock = 18 // TCPDIAG_GETSOCK
+	sockDestroy    = 21 // SOCK_DESTROY
 
 	diagReqBytecode = 1 // INET_DIAG_REQ_BYTECODE
 
@@ -96,11 +96,15 @@ func addrPort(fam byte, addr, port []byte) netip.AddrPort {
 	return netip.AddrPortFrom(a, binary.BigEndian.Uint16(port))
 }
 
-// appendDiagReq appends struct inet_diag_req_v2 with an empty socket id.
-func appendDiagReq(b []byte, fam byte, states uint32) []byte {
-	b = append(b, fam, byte(TCP), 0, 0)
+// appendDiagReq appends struct inet_diag_req with an empty socket id. This oldest
+// request (TCPDIAG_GETSOCK) is the only one that takes no family for any
+// (inet_diag_dump_compat): the kernel keeps the sockets of both in one table, and
+// walks it whole for each request.
+func appendDiagReq(b []byte, states uint32) []byte {
+	b = append(b, 0, 0, 0, 0)
+	b = append(b, make([]byte, sizeofSockID)...)
 	b = binary.NativeEndian.AppendUint32(b, states)
-	return append(b, make([]byte, sizeofSockID)...)
+	return binary.NativeEndian.AppendUint32(b, 0)
 }
 
 // appendDestroy appends the request that names exactly the flow's socket: by its

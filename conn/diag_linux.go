@@ -37,41 +37,38 @@ func OpenDiag() (*Diag, error) {
 func (d *Diag) Skipped() uint64 { return d.skipped }
 
 // Flows yields the connections that the changes can concern, filtered by the
-// kernel where the changes are few. IPv6 sockets with IPv4-mapped addresses come
-// with the IPv6 dump, so both families are always read.
+// kernel where the changes are not of everything.
 func (d *Diag) Flows(ctx context.Context, changes rtable.Changes) iter.Seq2[Flow, error] {
-	return d.list(ctx, diagStates, func(b []byte) []byte { return appendFilter(b, changes) })
+	return d.list(ctx, func(b []byte) []byte { return appendFilter(b, changes) })
 }
 
 // All yields every connection that can be judged.
 func (d *Diag) All(ctx context.Context) iter.Seq2[Flow, error] {
-	return d.list(ctx, diagStates, func(b []byte) []byte { return b })
+	return d.list(ctx, func(b []byte) []byte { return b })
 }
 
-func (d *Diag) list(ctx context.Context, states uint32, filter func([]byte) []byte) iter.Seq2[Flow, error] {
+func (d *Diag) list(ctx context.Context, filter func([]byte) []byte) iter.Seq2[Flow, error] {
 	return func(yield func(Flow, error) bool) {
-		for _, fam := range []byte{afINET, afINET6} {
-			fill := func(b []byte) []byte { return filter(appendDiagReq(b, fam, states)) }
-			for datagram, err := range d.sock.Dump(ctx, sockDiagByFamily, fill) {
-				if errors.Is(err, syscall.ENOENT) { // tcp_diag is not loaded
-					err = fmt.Errorf("%w: %w: load the module tcp_diag", errors.ErrUnsupported, err)
+		fill := func(b []byte) []byte { return filter(appendDiagReq(b, diagStates)) }
+		for datagram, err := range d.sock.Dump(ctx, tcpDiagGetSock, fill) {
+			if errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.ENOENT) { // inet_diag or tcp_diag is not loaded
+				err = fmt.Errorf("%w: %w: load the module tcp_diag", errors.ErrUnsupported, err)
+			}
+			if err != nil {
+				yield(Flow{}, fmt.Errorf("conn: sock_diag: %w", err))
+				return
+			}
+			for m, err := range netlink.Messages(datagram) {
+				var f Flow
+				if err == nil {
+					f, err = parseDiag(m.Data)
 				}
 				if err != nil {
-					yield(Flow{}, fmt.Errorf("conn: sock_diag: %w", err))
-					return
+					d.skipped++
+					continue
 				}
-				for m, err := range netlink.Messages(datagram) {
-					var f Flow
-					if err == nil {
-						f, err = parseDiag(m.Data)
-					}
-					if err != nil {
-						d.skipped++
-						continue
-					}
-					if !yield(f, nil) {
-						return
-					}
+				if !yield(f, nil) {
+					return
 				}
 			}
 		}
