@@ -183,23 +183,50 @@ func TestFilterIsTouchesFlow(t *testing.T) {
 	}
 }
 
-// Where the changes concern everything, or too much to list, all is asked for.
-func TestNoFilterForEverything(t *testing.T) {
+// Many destinations make a filter no longer than a few do, which lets pass what
+// they touch and stops what is far from them.
+func TestFilterOfMany(t *testing.T) {
 	var links iproute.Links
 	var many rtnl.Batch
 	for i := range 100 {
-		e, err := iproute.Parse(fmt.Sprintf("add 198.51.%d.0/24 dev wan", i), &links)
+		e, err := iproute.Parse(fmt.Sprintf("add 198.51.%d.0/24 dev wan", 2*i), &links)
 		if err != nil {
 			t.Fatal(err)
 		}
 		many.Events = append(many.Events, e)
 	}
+	old, _ := (*rtable.Table)(nil).Apply(rtnl.Batch{Full: true})
+	_, changes := old.Apply(many)
+	filter := appendFilter(nil, changes)
+	if len(filter) == 0 || len(filter) > 4+16*(16+4) {
+		t.Fatalf("a filter of %d bytes", len(filter))
+	}
+	if err := auditFilter(filter[4:]); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 256 {
+		f := Flow{Local: netip.MustParseAddrPort("192.0.2.9:1"), Remote: netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, byte(i), 1}), 2)}
+		if got := runFilter(filter[4:], f); !got && changes.TouchesFlow(f.Local.Addr(), f.Remote.Addr()) {
+			t.Errorf("the filter stops %v, which is touched", f)
+		}
+	}
+	for _, far := range []string{"198.50.0.1:2", "198.51.224.1:2", "203.0.113.1:2", "[2001:db8::1]:2"} {
+		f := Flow{Local: netip.MustParseAddrPort("192.0.2.9:1"), Remote: netip.MustParseAddrPort(far)}
+		if runFilter(filter[4:], f) {
+			t.Errorf("the filter lets pass %v", f)
+		}
+	}
+}
+
+// Where the changes concern everything all is asked for.
+func TestNoFilterForEverything(t *testing.T) {
+	var links iproute.Links
 	rule, err := iproute.Parse("add rule 100: from all lookup 7", &links)
 	if err != nil {
 		t.Fatal(err)
 	}
 	old, _ := (*rtable.Table)(nil).Apply(rtnl.Batch{Full: true})
-	for name, b := range map[string]rtnl.Batch{"many": many, "rule": {Events: []rtnl.Event{rule}}, "nothing": {}} {
+	for name, b := range map[string]rtnl.Batch{"rule": {Events: []rtnl.Event{rule}}, "nothing": {}} {
 		_, changes := old.Apply(b)
 		if filter := appendFilter(nil, changes); len(filter) != 0 {
 			t.Errorf("%s: a filter of %d bytes, want none", name, len(filter))

@@ -15,8 +15,9 @@ import (
 // returned.
 type Changes struct {
 	list       []Change
-	touched    *bart.Lite // destinations whose lookup may answer otherwise
-	narrow     []netip.Prefix
+	touched    *bart.Lite          // destinations whose lookup may answer otherwise
+	narrow     []netip.Prefix      // the same, in a list
+	coarse     bool                // narrow holds more than what was touched
 	sources    map[netip.Addr]bool // local addresses that came or went
 	links      map[uint32]bool     // links that changed their state
 	everything bool                // rules, switches: any lookup may answer otherwise
@@ -68,40 +69,12 @@ func (c Changes) TouchesFlow(local, remote netip.Addr) bool {
 // TouchesLink says whether the state of the link has changed.
 func (c Changes) TouchesLink(ifindex uint32) bool { return c.links[ifindex] }
 
-// maxNarrow is how many prefixes and addresses Narrow lists at most. More would
-// make a longer filter for the kernel than it accepts (64 KiB, and time).
-const maxNarrow = 64
-
-// Narrow lists the destinations and local addresses that can be concerned, if
-// they are few: everything TouchesFlow answers true for lies in one of the lists.
-func (c Changes) Narrow() (remotes []netip.Prefix, locals []netip.Addr, ok bool) {
-	if c.everything || len(c.narrow)+len(c.sources) > maxNarrow {
-		return nil, nil, false
-	}
-	for a := range c.sources {
-		locals = append(locals, a)
-	}
-	return c.narrow, locals, true
-}
-
 func (c *Changes) touch(p netip.Prefix) {
 	if c.touched == nil {
 		c.touched = new(bart.Lite)
 	}
 	c.touched.Insert(p)
 	c.addNarrow(p)
-}
-
-func (c *Changes) addNarrow(p netip.Prefix) {
-	if len(c.narrow) > maxNarrow {
-		return
-	}
-	for _, have := range c.narrow {
-		if have == p {
-			return
-		}
-	}
-	c.narrow = append(c.narrow, p)
 }
 
 func (c *Changes) source(a netip.Addr) {
@@ -182,6 +155,7 @@ func Merge(steps []Changes) Changes {
 		default:
 			out.touched.Union(c.touched)
 		}
+		out.coarse = out.coarse || c.coarse
 		for _, p := range c.narrow {
 			out.addNarrow(p)
 		}

@@ -149,8 +149,9 @@ func TestNarrowListsAFew(t *testing.T) {
 	for i := range 65 {
 		many += fmt.Sprintf("203.0.113.%d dev wan\n", i)
 	}
-	if _, c := apply(t, table, links, rtnl.Batch{}, many); func() bool { _, _, ok := c.Narrow(); return ok }() {
-		t.Error("65 prefixes are narrow")
+	_, c = apply(t, table, links, rtnl.Batch{}, many)
+	if remotes, _, ok := c.Narrow(); !ok || !slices.Equal(remotes, prefixes("203.0.113.0/26 203.0.113.64/32")) {
+		t.Errorf("Narrow() of 65 neighbours = %v, %v", remotes, ok)
 	}
 	if _, c := apply(t, table, links, rtnl.Batch{}, "rule 100: from all lookup main"); func() bool { _, _, ok := c.Narrow(); return ok }() {
 		t.Error("a rule is narrow")

@@ -18,7 +18,7 @@ import (
 // the length of a prefix.
 func (t *Table) LeadsAs(old *Table, c Changes) bool {
 	t, old = t.orEmpty(), old.orEmpty()
-	if c.first || c.everything || len(c.sources) > 0 || len(c.links) > 0 || len(c.narrow) > maxNarrow {
+	if c.first || c.everything || len(c.sources) > 0 || len(c.links) > 0 || c.coarse {
 		return false
 	}
 	for _, p := range c.narrow {
