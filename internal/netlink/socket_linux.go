@@ -22,7 +22,8 @@ const recvSize = 32 << 10
 type Socket struct {
 	file  *os.File
 	conn  syscall.RawConn
-	buf   []byte
+	buf   []byte // of the last datagram received
+	out   []byte // of the last one sent
 	seq   uint32
 	alien uint64
 }
@@ -170,18 +171,25 @@ func closed(err error) error {
 // Send sends one request under a new sequence number, which it returns.
 func (s *Socket) Send(typ, flags uint16, fill func([]byte) []byte) (seq uint32, err error) {
 	s.seq++
-	req := AppendMessage(make([]byte, 0, 256), Header{Type: typ, Flags: flags | FlagRequest, Seq: s.seq}, fill)
+	s.out = AppendMessage(s.out[:0], Header{Type: typ, Flags: flags | FlagRequest, Seq: s.seq}, fill)
+	if err := s.send(s.out); err != nil {
+		return 0, err
+	}
+	return s.seq, nil
+}
+
+func (s *Socket) send(datagram []byte) (err error) {
 	werr := s.conn.Write(func(fd uintptr) bool {
-		err = unix.Sendto(int(fd), req, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+		err = unix.Sendto(int(fd), datagram, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
 		return err != unix.EAGAIN
 	})
 	if werr != nil {
 		err = closed(werr)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("netlink: send: %w", err)
+		return fmt.Errorf("netlink: send: %w", err)
 	}
-	return s.seq, nil
+	return nil
 }
 
 // Do sends a request and returns the kernel's answer: nil on success, *Error on
