@@ -6,102 +6,176 @@ import (
 	"time"
 )
 
+// together is how many flows are put to the kernel, and then closed, at a time.
+// With more, a change has longer to come in between, here half a millisecond; with
+// fewer, a hundred thousand take as many system calls.
+const together = 64
+
 // act puts the verdicts that have stood to the kernel, and closes.
 func (w *sweep) act(now time.Time) {
-	for _, e := range w.docket.due(now) {
-		if w.ctx.Err() != nil || !w.admit(now) {
+	for due := w.docket.due(now); len(due) > 0; {
+		n := min(len(due), together, w.room(now))
+		if n == 0 {
 			return
 		}
+		if w.settle(due[:n], now); w.ctx.Err() != nil {
+			return
+		}
+		due = due[n:]
+	}
+}
+
+// round is the entries that are settled together. It is emptied, not freed.
+type round struct {
+	entries []*entry
+	claims  []Claim // of the entries
+	ending  []*entry
+	flows   []Flow // of those ending
+	errs    []error
+}
+
+// settle has the kernel confirm the verdicts of entries that are due, and closes
+// their flows.
+func (w *sweep) settle(due []*entry, now time.Time) {
+	r := &w.round
+	r.entries, r.claims = r.entries[:0], r.claims[:0]
+	for _, e := range due {
+		if e.dropped {
+			continue
+		}
 		if e.armed { // its time was up long ago: the kernel has closed it, or knows a path
-			w.docket.drop(e)
-			if err := w.Source.(Armer).Disarm(w.ctx, e.flow); err != nil {
-				w.report(Decision{Act: Failed, Flow: e.flow, Verdict: e.verdict, Cause: e.cause(), Err: err})
-			}
+			w.lapse(e)
 			continue
 		}
-		if !w.inspect(e) {
-			continue
+		if v, ok := w.inspect(e); ok {
+			r.entries, r.claims = append(r.entries, e), append(r.claims, Claim{Flow: e.flow, Verdict: v})
 		}
-		d := Decision{Flow: e.flow, Verdict: e.verdict, Cause: e.cause()}
-		switch ok, err := w.confirm(e); {
-		case err != nil || !ok:
-			d.Act, d.Err = Disagreed, err
+	}
+	w.confirm(r.claims)
+	if w.ctx.Err() != nil {
+		return // nobody has answered
+	}
+	r.ending = r.ending[:0]
+	for i, e := range r.entries {
+		c := &r.claims[i]
+		w.name(e, &c.Verdict)
+		switch {
+		case c.Err != nil || !c.Stands:
 			w.docket.postpone(e, now)
+			w.report(Decision{Act: Disagreed, Flow: e.flow, Cause: e.cause, Err: c.Err})
 		case w.DryRun:
+			w.docket.drop(e)
+			w.report(Decision{Act: WouldClose, Flow: e.flow, Cause: e.cause})
+		default:
+			r.ending = append(r.ending, e)
+		}
+	}
+	w.end(now)
+}
+
+// name says what the verdict on an entry rests on.
+func (w *sweep) name(e *entry, v *Verdict) {
+	e.cause.Reason, e.cause.Was = v.Reason, ""
+	if v.Link != 0 {
+		e.cause.Was = string(v.Was.Route.Append(nil, e.before.LinkName))
+	}
+}
+
+// lapse takes an armed flow off the docket.
+func (w *sweep) lapse(e *entry) {
+	w.docket.drop(e)
+	if err := w.Source.(Armer).Disarm(w.ctx, e.flow); err != nil {
+		w.report(Decision{Act: Failed, Flow: e.flow, Cause: e.cause, Err: err})
+	}
+}
+
+// end closes the flows that are ending, or arms them.
+func (w *sweep) end(now time.Time) {
+	r := &w.round
+	r.flows, r.errs = r.flows[:0], r.errs[:0]
+	for _, e := range r.ending {
+		r.flows, r.errs = append(r.flows, e.flow), append(r.errs, nil)
+	}
+	act, end := DidClose, w.Source.Close
+	if w.Gentle {
+		act, end = DidArm, w.Source.(Armer).Arm
+	}
+	if b, ok := w.Source.(Batcher); ok && !w.Gentle {
+		b.CloseAll(w.ctx, r.flows, r.errs)
+	} else {
+		for i, e := range r.ending {
+			r.errs[i] = end(w.ctx, e.flow, e.cause)
+		}
+	}
+	for i, e := range r.ending {
+		d := Decision{Act: act, Flow: e.flow, Cause: e.cause}
+		switch err := r.errs[i]; {
+		case errors.Is(err, ErrAdvisory):
 			d.Act = WouldClose
 			w.docket.drop(e)
+		case err != nil:
+			d.Act, d.Err = Failed, err
+			w.docket.postpone(e, now)
 		default:
-			d.Act, d.Err = w.end(e, d.Cause, now)
+			w.ended(e, now)
 		}
 		w.report(d)
 	}
 }
 
-// end closes the flow of an entry, or arms it.
-func (w *sweep) end(e *entry, cause Cause, now time.Time) (Act, error) {
-	act, end := DidClose, w.Source.Close
-	if w.Gentle {
-		act, end = DidArm, w.Source.(Armer).Arm
-	}
-	err := end(w.ctx, e.flow, cause)
-	switch {
-	case errors.Is(err, ErrAdvisory):
-		w.docket.drop(e)
-		return WouldClose, nil
-	case err != nil:
-		w.docket.postpone(e, now)
-		return Failed, err
-	}
+// ended notes that a flow is closed, or armed.
+func (w *sweep) ended(e *entry, now time.Time) {
 	if w.Rate > 0 {
 		w.recent = append(w.recent, now)
 	}
-	if w.Gentle {
-		e.armed, e.due = true, now.Add(2*ArmedFor)
-	} else {
+	if !w.Gentle {
 		w.docket.drop(e)
+		return
 	}
-	return act, nil
+	e.armed = true
+	w.docket.delay(e, now.Add(2*ArmedFor))
 }
 
-// inspect judges an entry again by what its socket says, and says whether it
-// still stands. What cannot be read is left as listed.
-func (w *sweep) inspect(e *entry) bool {
-	in, ok := w.Source.(Inspector)
-	if !ok {
-		return true
+// inspect judges an entry by what its socket says of the flow, and drops one that
+// does not stand. What cannot be read is left as listed.
+func (w *sweep) inspect(e *entry) (Verdict, bool) {
+	if in, ok := w.Source.(Inspector); ok {
+		if f, err := in.Inspect(w.ctx, e.flow); err == nil {
+			e.flow = f
+		}
 	}
-	f, err := in.Inspect(w.ctx, e.flow)
-	if err != nil || f == e.flow {
-		return true
+	v := w.judge(e.before, w.view, e.flow)
+	if !w.Reasons.Has(v.Reason) {
+		w.docket.drop(e)
+		return v, false
 	}
-	e.flow, e.verdict = f, w.judge(e.before, w.view, f)
-	if w.Reasons.Has(e.verdict.Reason) {
-		return true
-	}
-	w.docket.drop(e)
-	return false
+	return v, true
 }
 
-func (w *sweep) confirm(e *entry) (bool, error) {
+func (w *sweep) confirm(claims []Claim) {
 	if w.Confirm == nil {
-		return true, nil
+		for i := range claims {
+			claims[i].Stands = true
+		}
+		return
 	}
-	ok, err := w.Confirm(w.ctx, w.view, e.flow, e.verdict)
-	if err != nil {
-		err = fmt.Errorf("conn: confirm: %w", err)
+	w.Confirm(w.ctx, w.view, claims)
+	for i := range claims {
+		if err := claims[i].Err; err != nil {
+			claims[i].Err = fmt.Errorf("conn: confirm: %w", err)
+		}
 	}
-	return ok, err
 }
 
-// admit says whether the rate allows another close.
-func (w *sweep) admit(now time.Time) bool {
+// room is how many closes the rate allows now.
+func (w *sweep) room(now time.Time) int {
 	if w.Rate <= 0 {
-		return true
+		return together
 	}
 	for len(w.recent) > 0 && now.Sub(w.recent[0]) >= time.Second {
 		w.recent = w.recent[1:]
 	}
-	return len(w.recent) < w.Rate
+	return max(0, w.Rate-len(w.recent))
 }
 
 func (w *sweep) report(d Decision) {

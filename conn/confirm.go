@@ -7,6 +7,15 @@ import (
 	"github.com/netmond/netmond/internal/netlink"
 )
 
+// Claim is a verdict put to the kernel.
+type Claim struct {
+	Flow    Flow
+	Verdict Verdict
+
+	Stands bool  // the answer: the kernel supports the verdict
+	Err    error // or why there is none; nil if there is
+}
+
 // The codec of the questions asked before a close (struct rtmsg, struct
 // ifinfomsg), without I/O.
 
@@ -35,6 +44,14 @@ const (
 
 	rtnLocal = 2 // RTN_LOCAL
 )
+
+// appendQuestion asks what decides on the claim.
+func appendQuestion(b []byte, c *Claim) []byte {
+	if c.Verdict.Reason == SourceGone {
+		return appendLocalQuery(b, c.Flow.Local.Addr(), c.Flow.Oif)
+	}
+	return appendRouteQuery(b, c.Flow)
+}
 
 // appendRouteQuery asks where the flow's packets go (inet_rtm_getroute). For a
 // bound IPv4 flow it asks for the matching route: without one the kernel would

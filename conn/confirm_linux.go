@@ -17,6 +17,12 @@ import (
 // not yet. For one goroutine.
 type Kernel struct{ sock *netlink.Socket }
 
+// answer is what the kernel said to a route query.
+type answer struct {
+	routeReply
+	err error
+}
+
 // OpenKernel opens the socket on which to ask.
 func OpenKernel() (*Kernel, error) {
 	s, err := netlink.Open(syscall.NETLINK_ROUTE)
@@ -29,99 +35,122 @@ func OpenKernel() (*Kernel, error) {
 // Close closes the socket.
 func (k *Kernel) Close() error { return k.sock.Close() }
 
-// Confirm says whether the kernel supports the verdict on f, which was made with
-// cur. Each reason has its own question; any answer that leaves the flow a path
-// denies it.
-func (k *Kernel) Confirm(ctx context.Context, cur *rtable.Table, f Flow, v Verdict) (bool, error) {
-	switch v.Reason {
+// Confirm says of each claim whether the kernel supports it; the verdicts were made
+// with cur. Each reason has its own question, each flow is asked about by itself,
+// and any answer that leaves it a path denies the claim.
+func (k *Kernel) Confirm(ctx context.Context, cur *rtable.Table, claims []Claim) {
+	answers := k.ask(ctx, len(claims), func(i int, b []byte) []byte { return appendQuestion(b, &claims[i]) })
+	down := linkAnswers{kernel: k}
+	for i := range claims {
+		c := &claims[i]
+		c.Stands, c.Err = k.weigh(ctx, cur, c, &answers[i], &down)
+	}
+}
+
+func (k *Kernel) weigh(ctx context.Context, cur *rtable.Table, c *Claim, a *answer, down *linkAnswers) (bool, error) {
+	switch c.Verdict.Reason {
 	case SourceGone:
-		return k.notLocal(ctx, f)
+		return a.notLocal()
 	case NoRoute:
-		return k.noRoute(ctx, f, v)
+		return k.noRoute(ctx, c, a)
 	case LinkDown:
-		link := v.Link
-		if !cur.LinkDown(link) && len(v.Now.Hops) > 0 { // it is the link that it now leaves by
-			link = v.Now.Hops[0].Oif
+		link := c.Verdict.Link
+		if !cur.LinkDown(link) && len(c.Verdict.Now.Hops) > 0 { // it is the link that it now leaves by
+			link = c.Verdict.Now.Hops[0].Oif
 		}
-		if down, err := k.linkDown(ctx, cur, link); !down || err != nil {
+		if is, err := down.of(ctx, link); !is || err != nil {
 			return false, err
 		}
-		return k.leftBehind(ctx, cur, f, v)
+		return a.leftBehind(cur, c)
 	case GatewayGone, Rerouted:
-		return k.leftBehind(ctx, cur, f, v)
+		return a.leftBehind(cur, c)
 	}
 	return false, nil
 }
 
 // ConfirmForwarded is Confirm for forwarded flows. Where the kernel refuses the
 // path the translation may still be good, so only a path by another link counts.
-func (k *Kernel) ConfirmForwarded(ctx context.Context, cur *rtable.Table, f Flow, v Verdict) (bool, error) {
-	switch v.Reason {
-	case SourceGone:
-		return k.notLocal(ctx, f)
-	case Rerouted:
-		iif := forwardQuery(cur, f).Iif
-		r, err := k.route(ctx, func(b []byte) []byte { return appendForwardQuery(b, f, iif) })
-		if refused(err) {
+func (k *Kernel) ConfirmForwarded(ctx context.Context, cur *rtable.Table, claims []Claim) {
+	answers := k.ask(ctx, len(claims), func(i int, b []byte) []byte {
+		f := claims[i].Flow
+		if claims[i].Verdict.Reason == SourceGone {
+			return appendLocalQuery(b, f.Local.Addr(), f.Oif)
+		}
+		return appendForwardQuery(b, f, forwardQuery(cur, f).Iif)
+	})
+	for i := range claims {
+		c, a := &claims[i], &answers[i]
+		switch c.Verdict.Reason {
+		case SourceGone:
+			c.Stands, c.Err = a.notLocal()
+		case Rerouted:
+			c.Stands, c.Err = a.leavesElsewhere(cur, c.Flow.Local.Addr())
+		default:
+			c.Stands, c.Err = false, nil
+		}
+	}
+}
+
+// notLocal says whether the address asked about is no longer local.
+func (a *answer) notLocal() (bool, error) {
+	if refused(a.err) {
+		return true, nil
+	}
+	return a.err == nil && !a.local, a.err
+}
+
+// leavesElsewhere says whether there is a way out, and none by a link that owns
+// the address.
+func (a *answer) leavesElsewhere(cur *rtable.Table, local netip.Addr) (bool, error) {
+	if refused(a.err) {
+		return false, nil
+	}
+	if a.err != nil || a.local {
+		return false, a.err
+	}
+	for _, h := range a.hops {
+		if cur.Owns(h.oif, local) {
 			return false, nil
 		}
-		if err != nil || r.local {
-			return false, err
-		}
-		for _, h := range r.hops {
-			if cur.Owns(h.oif, f.Local.Addr()) {
-				return false, nil
-			}
-		}
-		return true, nil
 	}
-	return false, nil
+	return true, nil
 }
 
-// notLocal asks whether the local address is no longer local.
-func (k *Kernel) notLocal(ctx context.Context, f Flow) (bool, error) {
-	r, err := k.route(ctx, func(b []byte) []byte { return appendLocalQuery(b, f.Local.Addr(), f.Oif) })
-	if refused(err) {
-		return true, nil
-	}
-	return err == nil && !r.local, err
-}
-
-// noRoute asks for the flow's own path and wants to be refused. EINVAL is what a
-// blackhole answers, and a kernel that does not know a selector: it counts only
-// where the table holds a blackhole.
-func (k *Kernel) noRoute(ctx context.Context, f Flow, v Verdict) (bool, error) {
-	r, err := k.route(ctx, func(b []byte) []byte { return appendRouteQuery(b, f) })
-	if err == nil && f.Oif != 0 && f.Remote.Addr().Is6() && !r.leaves(f.Oif) {
+// noRoute wants the flow's own path to be refused. EINVAL is what a blackhole
+// answers, and a kernel that does not know a selector: it counts only where the
+// table holds a blackhole.
+func (k *Kernel) noRoute(ctx context.Context, c *Claim, a *answer) (bool, error) {
+	err := a.err
+	if f := c.Flow; err == nil && f.Oif != 0 && f.Remote.Addr().Is6() && !a.leaves(f.Oif) {
 		// With a source the kernel answers for an unbound socket; without one it
 		// keeps to the link (ip6_route_output_flags_noref).
 		f.Local = netip.AddrPortFrom(netip.Addr{}, f.Local.Port())
-		_, err = k.route(ctx, func(b []byte) []byte { return appendRouteQuery(b, f) })
+		err = k.ask(ctx, 1, func(_ int, b []byte) []byte { return appendRouteQuery(b, f) })[0].err
 	}
 	switch {
 	case refused(err):
 		return true, nil
 	case errors.Is(err, syscall.EINVAL):
-		return v.Now.Errno == syscall.EINVAL, nil
+		return c.Verdict.Now.Errno == syscall.EINVAL, nil
 	}
 	return false, err
 }
 
-// leftBehind asks for the flow's own path: it must leave by a link that is down, or
+// leftBehind looks at the flow's own path: it must leave by a link that is down, or
 // does not own the local address where the one before did, or, where a gateway of
 // the same link has taken over, by none of the old gateways. No path at all will
 // do too.
-func (k *Kernel) leftBehind(ctx context.Context, cur *rtable.Table, f Flow, v Verdict) (bool, error) {
-	r, err := k.route(ctx, func(b []byte) []byte { return appendRouteQuery(b, f) })
-	if refused(err) {
+func (a *answer) leftBehind(cur *rtable.Table, c *Claim) (bool, error) {
+	if refused(a.err) {
 		return true, nil
 	}
-	if err != nil || r.local {
-		return false, err
+	if a.err != nil || a.local {
+		return false, a.err
 	}
-	translated := v.Reason == GatewayGone && ownedHop(cur, v.Now.Hops, f.Local.Addr())
-	for _, h := range r.hops {
-		if cur.LinkDown(h.oif) || v.Owned && !cur.Owns(h.oif, f.Local.Addr()) {
+	v, local := &c.Verdict, c.Flow.Local.Addr()
+	translated := v.Reason == GatewayGone && ownedHop(cur, v.Now.Hops, local)
+	for _, h := range a.hops {
+		if cur.LinkDown(h.oif) || v.Owned && !cur.Owns(h.oif, local) {
 			continue
 		}
 		if !translated || !h.gateway.IsValid() || uses(v.Was.Hops, h) {
@@ -140,8 +169,24 @@ func uses(hops []rtnl.NextHop, h hopReply) bool {
 	return false
 }
 
-// linkDown asks whether the link is gone, down, or without carrier.
-func (k *Kernel) linkDown(ctx context.Context, cur *rtable.Table, ifindex uint32) (bool, error) {
+// linkAnswers asks whether links are gone, down, or without carrier, of several
+// claims on one link once.
+type linkAnswers struct {
+	kernel *Kernel
+	link   uint32 // the one asked about last; 0 for none
+	down   bool
+	err    error
+}
+
+func (l *linkAnswers) of(ctx context.Context, ifindex uint32) (bool, error) {
+	if l.link != ifindex || ifindex == 0 {
+		l.link = ifindex
+		l.down, l.err = l.kernel.linkDown(ctx, ifindex)
+	}
+	return l.down, l.err
+}
+
+func (k *Kernel) linkDown(ctx context.Context, ifindex uint32) (bool, error) {
 	var flags uint32
 	err := k.sock.Do(ctx, rtmGetLink, 0, func(b []byte) []byte {
 		b = append(b, make([]byte, sizeofIfInfomsg)...)
@@ -159,14 +204,26 @@ func (k *Kernel) linkDown(ctx context.Context, cur *rtable.Table, ifindex uint32
 	return err == nil && (!l.Up() || !l.Running()), err
 }
 
-// route sends a route query.
-func (k *Kernel) route(ctx context.Context, fill func([]byte) []byte) (r routeReply, err error) {
-	ok := false
-	err = k.sock.Do(ctx, rtmGetRoute, 0, fill, func(m netlink.Message) { r, ok = parseRouteReply(m.Data) })
-	if err == nil && !ok {
-		err = fmt.Errorf("conn: route query: %w", netlink.ErrShort)
+// errNoReply says that a route query succeeded, and told of no route.
+var errNoReply = fmt.Errorf("conn: route query: %w", netlink.ErrShort)
+
+// ask puts n route queries.
+func (k *Kernel) ask(ctx context.Context, n int, question func(i int, b []byte) []byte) []answer {
+	answers, errs := make([]answer, n), make([]error, n)
+	for i := range answers {
+		answers[i].err = errNoReply
 	}
-	return r, err
+	k.sock.DoAll(ctx, rtmGetRoute, 0, errs, question, func(i int, m netlink.Message) {
+		if r, ok := parseRouteReply(m.Data); ok {
+			answers[i] = answer{routeReply: r}
+		}
+	})
+	for i, err := range errs {
+		if err != nil {
+			answers[i] = answer{err: err}
+		}
+	}
+	return answers
 }
 
 // refused says whether the kernel answered that there is no way.

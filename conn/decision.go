@@ -2,11 +2,10 @@ package conn
 
 // Decision is what became of a stranded flow.
 type Decision struct {
-	Act     Act
-	Flow    Flow
-	Cause   Cause
-	Verdict Verdict
-	Err     error // of Failed, Disagreed and Unread, if there was one
+	Act   Act
+	Flow  Flow
+	Cause Cause
+	Err   error // of Failed, Disagreed and Unread, if there was one
 }
 
 // Act is what was done.

@@ -139,17 +139,36 @@ func (d *Device) Inspect(_ context.Context, f Flow) (Flow, error) {
 func (d *Device) Close(ctx context.Context, f Flow, _ Cause) error {
 	switch d.rung {
 	case Destroy:
-		err := d.diag.Destroy(ctx, f)
-		if errors.Is(err, syscall.EPERM) { // the capability holds, but not for this network namespace
-			d.rung, d.why = Advisory, needAdmin
-			return ErrAdvisory
-		}
-		return err
+		return d.allowed(d.diag.Destroy(ctx, f))
 	case Pidfd:
 		if err := d.owners.with(f.Inode, disconnect); err != nil && !errors.Is(err, errNoOwner) {
 			return fmt.Errorf("conn: %s: %w", f, err)
 		}
 		return nil
 	}
+	return ErrAdvisory
+}
+
+// CloseAll closes flows by the rung in use.
+func (d *Device) CloseAll(ctx context.Context, flows []Flow, errs []error) {
+	if d.rung == Destroy {
+		d.diag.DestroyAll(ctx, flows, errs)
+		for i, err := range errs {
+			errs[i] = d.allowed(err)
+		}
+		return
+	}
+	for i, f := range flows {
+		errs[i] = d.Close(ctx, f, Cause{})
+	}
+}
+
+// allowed steps down from SOCK_DESTROY where the capability holds, but not for
+// this network namespace.
+func (d *Device) allowed(err error) error {
+	if !errors.Is(err, syscall.EPERM) {
+		return err
+	}
+	d.rung, d.why = Advisory, needAdmin
 	return ErrAdvisory
 }

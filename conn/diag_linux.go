@@ -81,11 +81,22 @@ func (d *Diag) Shut() error { return d.sock.Close() }
 // Destroy closes the flow's socket: its owner's calls fail with ECONNABORTED. A
 // socket that is gone already is no error. EOPNOTSUPP says that the kernel is
 // built without CONFIG_INET_DIAG_DESTROY, EPERM that CAP_NET_ADMIN is missing.
-func (d *Diag) Destroy(ctx context.Context, f Flow) error {
-	if err := d.destroy(ctx, f); err != nil && !errors.Is(err, syscall.ENOENT) {
-		return fmt.Errorf("conn: destroy %s: %w", f, err)
+func (d *Diag) Destroy(ctx context.Context, f Flow) error { return destroyed(f, d.destroy(ctx, f)) }
+
+// DestroyAll puts into errs, which is as long as flows, what Destroy would return.
+func (d *Diag) DestroyAll(ctx context.Context, flows []Flow, errs []error) {
+	d.sock.DoAll(ctx, sockDestroy, 0, errs, func(i int, b []byte) []byte { return appendDestroy(b, flows[i]) }, nil)
+	for i, err := range errs {
+		errs[i] = destroyed(flows[i], err)
 	}
-	return nil
+}
+
+// destroyed is what Destroy makes of the kernel's answer.
+func destroyed(f Flow, err error) error {
+	if err == nil || errors.Is(err, syscall.ENOENT) {
+		return nil
+	}
+	return fmt.Errorf("conn: destroy %s: %w", f, err)
 }
 
 func (d *Diag) destroy(ctx context.Context, f Flow) error {

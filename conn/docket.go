@@ -15,7 +15,13 @@ import (
 // An entry keeps the table before the change that stranded the flow, and is
 // judged by it again after every change, so that what undoes itself closes
 // nothing and what stands is not forgotten.
-type docket struct{ entries map[flowKey]*entry }
+type docket struct {
+	entries map[flowKey]*entry
+	queue   []*entry // in the order in which they are due, unless mixed; dropped ones too
+	mixed   bool
+	dead    int    // of the queue, dropped
+	last    uint64 // serial of the newest entry
+}
 
 // flowKey is the identity of a flow: its socket, not its addresses, which the
 // next connection may have again.
@@ -24,14 +30,18 @@ type flowKey struct {
 	local, remote netip.AddrPort
 }
 
+// entry is one stranded flow. A lost default route makes as many as there are
+// connections, so it is small: the verdict, which is not, is made again when it is
+// needed.
 type entry struct {
 	flow    Flow
 	before  *rtable.Table
-	verdict Verdict
-	event   string    // the change that stranded it
+	cause   Cause     // Event says what stranded it; the rest is named when it comes to a close
 	due     time.Time // when the verdict has stood long enough
+	serial  uint64    // of several that are due at one time the older comes first
 	tries   int       // closes that did not come about
 	armed   bool      // it is under a time limit, and waits for its path or its end
+	dropped bool      // it is on the docket no more
 }
 
 func keyOf(f Flow) flowKey { return flowKey{f.Cookie, f.Local, f.Remote} }
@@ -47,18 +57,20 @@ func (d *docket) add(e *entry) {
 		return
 	}
 	d.entries[keyOf(e.flow)] = e
+	d.last++
+	e.serial = d.last
+	d.mixed = d.mixed || len(d.queue) > 0 && e.due.Before(d.queue[len(d.queue)-1].due)
+	d.queue = append(d.queue, e)
 }
 
 // review judges every flow of the docket by cur and drops those that are no
 // longer stranded. It returns the dropped ones that were armed.
 func (d *docket) review(judge judge, cur *rtable.Table, closes ReasonSet) (armed []*entry) {
-	for key, e := range d.entries {
-		v := judge(e.before, cur, e.flow)
-		if closes.Has(v.Reason) {
-			e.verdict = v
+	for _, e := range d.entries {
+		if closes.Has(judge(e.before, cur, e.flow).Reason) {
 			continue
 		}
-		delete(d.entries, key)
+		d.drop(e)
 		if e.armed {
 			armed = append(armed, e)
 		}
@@ -69,41 +81,62 @@ func (d *docket) review(judge judge, cur *rtable.Table, closes ReasonSet) (armed
 // judge is Assess or AssessForwarded.
 type judge func(old, cur *rtable.Table, f Flow) Verdict
 
-// due returns the entries whose time has come, oldest first.
+// due returns the entries whose time has come, oldest first. The slice is valid
+// until the docket is asked or added to again.
 func (d *docket) due(now time.Time) []*entry {
-	var list []*entry
-	for _, e := range d.entries {
-		if !e.due.After(now) {
-			list = append(list, e)
+	d.order()
+	n, _ := slices.BinarySearchFunc(d.queue, now, func(e *entry, now time.Time) int {
+		if e.due.After(now) {
+			return 1
 		}
-	}
-	slices.SortFunc(list, func(a, b *entry) int {
-		return cmp.Or(a.due.Compare(b.due), cmp.Compare(a.flow.Cookie, b.flow.Cookie))
+		return -1
 	})
-	return list
+	return d.queue[:n]
 }
 
 // next is the time of the earliest entry; the zero Time where there is none.
 func (d *docket) next() time.Time {
-	var first time.Time
-	for _, e := range d.entries {
-		if first.IsZero() || e.due.Before(first) {
-			first = e.due
-		}
+	if d.order(); len(d.queue) > 0 {
+		return d.queue[0].due
 	}
-	return first
+	return time.Time{}
 }
 
-// cause is the entry's verdict for those who are told.
-func (e *entry) cause() Cause {
-	c := Cause{Reason: e.verdict.Reason, Event: e.event}
-	if e.verdict.Link != 0 {
-		c.Was = string(e.verdict.Was.Route.Append(nil, e.before.LinkName))
+// order puts the queue in order, and lets go of what was dropped when that is most
+// of it, or in front.
+func (d *docket) order() {
+	if d.mixed || d.dead > len(d.queue)/2 {
+		d.queue = slices.DeleteFunc(d.queue, func(e *entry) bool { return e.dropped })
+		d.dead = 0
 	}
-	return c
+	if d.mixed {
+		slices.SortFunc(d.queue, func(a, b *entry) int {
+			return cmp.Or(a.due.Compare(b.due), cmp.Compare(a.serial, b.serial))
+		})
+		d.mixed = false
+	}
+	for len(d.queue) > 0 && d.queue[0].dropped {
+		d.queue, d.dead = d.queue[1:], d.dead-1
+	}
+	if len(d.queue) == 0 {
+		*d = docket{last: d.last} // a map keeps the room it once needed
+	}
 }
 
-func (d *docket) drop(e *entry) { delete(d.entries, keyOf(e.flow)) }
+func (d *docket) drop(e *entry) {
+	if e.dropped {
+		return
+	}
+	delete(d.entries, keyOf(e.flow))
+	e.dropped = true
+	d.dead++
+}
+
+// delay makes an entry due at another time.
+func (d *docket) delay(e *entry, due time.Time) {
+	e.due = due
+	d.mixed = true
+}
 
 const (
 	// retryAfter is how long a flow waits that could not be closed, doubled each
@@ -118,7 +151,7 @@ const (
 
 // postpone lets a flow wait after a try that failed, and gives up after the last.
 func (d *docket) postpone(e *entry, now time.Time) {
-	e.due = now.Add(retryAfter << e.tries)
+	d.delay(e, now.Add(retryAfter<<e.tries))
 	if e.tries++; e.tries >= maxTries {
 		d.drop(e)
 	}

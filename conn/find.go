@@ -39,7 +39,7 @@ func (w *sweep) take(u Update) {
 // review judges the docket again, and lifts the limit of flows whose path is back.
 func (w *sweep) review() {
 	for _, e := range w.docket.review(w.judge, w.view, w.Reasons) {
-		d := Decision{Act: DidDisarm, Flow: e.flow, Verdict: e.verdict, Cause: e.cause()}
+		d := Decision{Act: DidDisarm, Flow: e.flow, Cause: e.cause}
 		if d.Err = w.Source.(Armer).Disarm(w.ctx, e.flow); d.Err != nil {
 			d.Act = Failed
 		}
@@ -158,7 +158,7 @@ func (w *sweep) stranded(s *step, f Flow) (*entry, Verdict) {
 	if !w.Reasons.Has(v.Reason) {
 		return nil, v
 	}
-	return &entry{flow: f, before: before, verdict: v, event: w.event(s, f, v)}, v
+	return &entry{flow: f, before: before, cause: Cause{Event: w.event(s, f, v)}}, v
 }
 
 // between is the state before a step that was made of several, with the routes and
@@ -191,40 +191,56 @@ func (s *step) between() *rtable.Table {
 
 // event names the first change that concerns the flow.
 func (w *sweep) event(s *step, f Flow, v Verdict) string {
-	name := func(ifindex uint32) string {
-		if w.cur.Link(ifindex) == nil {
-			return s.before.LinkName(ifindex)
-		}
-		return w.cur.LinkName(ifindex)
-	}
 	for _, c := range s.list {
 		for x := range c.All() {
-			if text, ok := eventFor(x, f, v, name); ok {
-				return text
+			if !concerns(x, f, v) {
+				continue
 			}
+			if x.Message != s.named { // or it is the one that concerned the last flow too
+				s.named, s.name = x.Message, eventText(x, func(ifindex uint32) string {
+					if w.cur.Link(ifindex) == nil {
+						return s.before.LinkName(ifindex)
+					}
+					return w.cur.LinkName(ifindex)
+				})
+			}
+			return s.name
 		}
 	}
 	return ""
 }
 
-func eventFor(x rtable.Change, f Flow, v Verdict, name rtnl.Namer) (string, bool) {
+func concerns(x rtable.Change, f Flow, v Verdict) bool {
+	switch m := x.Message.(type) {
+	case *rtnl.Link:
+		return m.Index == v.Link && (x.Op == rtnl.Del || !m.Up() || !m.Running())
+	case *rtnl.Route:
+		return m.Dst.Contains(f.Remote.Addr())
+	case *rtnl.Addr:
+		return m.Local == f.Local.Addr()
+	case *rtnl.Rule:
+		return true
+	}
+	return false
+}
+
+func eventText(x rtable.Change, name rtnl.Namer) string {
 	verb := x.Op.String() + " "
 	switch m := x.Message.(type) {
 	case *rtnl.Link:
-		state := " down"
 		switch {
 		case x.Op == rtnl.Del:
-			state = " deleted"
+			return "link " + name(m.Index) + " deleted"
 		case m.Up():
-			state = " without carrier"
+			return "link " + name(m.Index) + " without carrier"
 		}
-		return "link " + name(m.Index) + state, m.Index == v.Link && (x.Op == rtnl.Del || !m.Up() || !m.Running())
+		return "link " + name(m.Index) + " down"
 	case *rtnl.Route:
-		return verb + string(m.Append(nil, name)), m.Dst.Contains(f.Remote.Addr())
+		return verb + string(m.Append(nil, name))
 	case *rtnl.Addr:
-		return verb + "address " + m.Local.String() + " dev " + name(m.Link), m.Local == f.Local.Addr()
+		return verb + "address " + m.Local.String() + " dev " + name(m.Link)
 	case *rtnl.Rule:
-		return verb + "rule " + m.String(), true
+		return verb + "rule " + m.String()
 	}
-	return "", false
+	return ""
 }

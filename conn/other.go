@@ -25,14 +25,10 @@ func OpenKernel() (*Kernel, error) { return nil, errors.ErrUnsupported }
 func (*Kernel) Close() error { return nil }
 
 // Confirm confirms nothing.
-func (*Kernel) Confirm(context.Context, *rtable.Table, Flow, Verdict) (bool, error) {
-	return false, errors.ErrUnsupported
-}
+func (*Kernel) Confirm(context.Context, *rtable.Table, []Claim) {}
 
 // ConfirmForwarded confirms nothing.
-func (*Kernel) ConfirmForwarded(context.Context, *rtable.Table, Flow, Verdict) (bool, error) {
-	return false, errors.ErrUnsupported
-}
+func (*Kernel) ConfirmForwarded(context.Context, *rtable.Table, []Claim) {}
 
 // source is one that cannot be opened.
 type source struct{}

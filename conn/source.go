@@ -20,6 +20,13 @@ type Inspector interface {
 	Inspect(context.Context, Flow) (Flow, error)
 }
 
+// Batcher is a Source that closes many flows for less than one by one. Nobody is
+// told the cause.
+type Batcher interface {
+	// CloseAll puts into errs, which is as long as flows, what Close would return.
+	CloseAll(ctx context.Context, flows []Flow, errs []error)
+}
+
 // Armer is a Source that can put a flow under a time limit instead of closing it.
 type Armer interface {
 	// Arm limits how long the flow may go without an answer to ArmedFor.

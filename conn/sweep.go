@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/netmond/netmond/rtable"
+	"github.com/netmond/netmond/rtnl"
 )
 
 // Sweeping turns changes of the table into closed connections.
@@ -73,9 +74,9 @@ type Sweeper struct {
 	// Judge is the verdict: Assess, which nil means, or AssessForwarded.
 	Judge func(old, cur *rtable.Table, f Flow) Verdict
 
-	// Confirm has the kernel confirm a verdict before a close; nil closes on the
+	// Confirm has the kernel confirm verdicts before a close; nil closes on the
 	// table's word.
-	Confirm func(context.Context, *rtable.Table, Flow, Verdict) (bool, error)
+	Confirm func(context.Context, *rtable.Table, []Claim)
 
 	Settle  time.Duration // how long a verdict must stand; 0 acts on each update
 	Grace   time.Duration // how long carrier may be lost before the link counts as down
@@ -152,6 +153,7 @@ type sweep struct {
 	docket    docket
 	notBefore time.Time   // of the next sweep
 	recent    []time.Time // closes of the last second, where there is a rate
+	round     round
 }
 
 // step is an Update as flows are judged by it.
@@ -161,6 +163,8 @@ type step struct {
 	list    []rtable.Changes // what changes was merged from, for its events
 	mid     *rtable.Table    // see between
 	rebuilt bool             // mid was made
+	named   rtnl.Message     // the change that event named last
+	name    string           // and how
 }
 
 // wake is when there is something to do without an update; the zero Time where

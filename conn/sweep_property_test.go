@@ -85,7 +85,11 @@ func sweepRandom(t *testing.T, seed uint64, settle time.Duration) (closed int) {
 	s.Settle, s.Grace = settle, 0
 	dialled, ended := make(map[uint64]time.Duration), make(map[uint64]time.Duration)
 	all := make(map[uint64]conn.Flow)
-	s.Source = &recorder{stage: s, closed: ended}
+	rec := &recorder{stage: s, closed: ended}
+	s.Source = rec
+	if seed%2 == 1 {
+		s.Source = &batched{recorder: rec}
+	}
 
 	var ctx context.Context
 	ctx, s.end = context.WithCancel(context.Background())

@@ -141,13 +141,16 @@ func newStage(t *testing.T) *stage {
 			defer s.mu.Unlock()
 			s.got = append(s.got, s.decided(d))
 		},
-		Confirm: func(_ context.Context, _ *rtable.Table, _ conn.Flow, v conn.Verdict) (bool, error) {
-			if v.Reason == conn.Keep {
-				s.t.Errorf("the kernel was asked about a flow to keep")
-			}
+		Confirm: func(_ context.Context, _ *rtable.Table, claims []conn.Claim) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			return s.confirm.ok, s.confirm.err
+			for i := range claims {
+				c := &claims[i]
+				if c.Verdict.Reason == conn.Keep {
+					s.t.Errorf("the kernel was asked about a flow to keep")
+				}
+				c.Stands, c.Err = s.confirm.ok, s.confirm.err
+			}
 		},
 	}
 	s.confirm.ok = true

@@ -203,10 +203,12 @@ func (s *scenario) run(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	s.sweeper.Source = g
-	s.sweeper.Confirm = func(context.Context, *rtable.Table, conn.Flow, conn.Verdict) (bool, error) {
+	s.sweeper.Confirm = func(_ context.Context, _ *rtable.Table, claims []conn.Claim) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		return !g.disagree, nil
+		for i := range claims {
+			claims[i].Stands = !g.disagree
+		}
 	}
 	bus := smd.NewBus(smd.Options{})
 	d := New(Deps{
