@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"context"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -48,34 +50,42 @@ func (d *Daemon) counted(judge func(old, cur *rtable.Table, f conn.Flow) conn.Ve
 
 // decided is told of each of the sweeper's decisions, in its goroutine.
 func (d *Daemon) decided(c conn.Decision) {
-	log := d.Log.With("flow", c.Flow.String(), "reason", c.Cause.Reason.String(), "was", c.Cause.Was)
-	if c.Cause.Event != "" {
-		log = log.With("event", c.Cause.Event)
-	}
 	switch c.Act {
 	case conn.DidClose:
 		d.counters.closed[c.Cause.Reason].Add(1)
-		log.Info("flow closed")
+		d.log(slog.LevelInfo, "flow closed", c)
 		d.tell(c)
 	case conn.WouldClose:
-		log.Info("flow would be closed")
+		d.log(slog.LevelInfo, "flow would be closed", c)
 		d.tell(c)
 	case conn.DidArm:
-		log.Info("flow under a time limit", "limit", conn.ArmedFor)
+		d.log(slog.LevelInfo, "flow under a time limit", c, slog.Duration("limit", conn.ArmedFor))
 		d.tell(c)
 	case conn.DidDisarm:
-		log.Info("path is back: limit lifted")
+		d.log(slog.LevelInfo, "path is back: limit lifted", c)
 		d.tell(c)
 	case conn.Disagreed:
 		d.counters.disagreements.Add(1)
-		log.Warn("kernel disagrees: flow kept", "err", c.Err)
+		d.log(slog.LevelWarn, "kernel disagrees: flow kept", c, slog.Any("err", c.Err))
 		d.resync()
 	case conn.Failed:
 		d.counters.failed.Add(1)
-		log.Warn("flow not closed", "err", c.Err)
+		d.log(slog.LevelWarn, "flow not closed", c, slog.Any("err", c.Err))
 	case conn.Unread:
 		d.Log.Warn("flows not read", "err", c.Err)
 	}
+}
+
+// log tells of a decision on a flow. There may be a hundred thousand at once.
+func (d *Daemon) log(level slog.Level, text string, c conn.Decision, more ...slog.Attr) {
+	if !d.Log.Enabled(context.Background(), level) {
+		return
+	}
+	attrs := append(make([]slog.Attr, 0, 5), slog.String("flow", c.Flow.String()), slog.String("reason", c.Cause.Reason.String()), slog.String("was", c.Cause.Was))
+	if c.Cause.Event != "" {
+		attrs = append(attrs, slog.String("event", c.Cause.Event))
+	}
+	d.Log.LogAttrs(context.Background(), level, text, append(attrs, more...)...)
 }
 
 // toldFlow is a flow that was told of, and when.
