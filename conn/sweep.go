@@ -92,12 +92,16 @@ type Sweeper struct {
 	Reload <-chan func(*Sweeper)
 }
 
-// quantum is the part of the settle time for which changes are collected after a
-// sweep, and idleShare the least share of time left to others: in a storm of
-// changes flows are read some fifty times a second, or less where that is slow.
+// In a storm of changes flows are read some fifty times a second, or less where
+// that is slow.
 const (
-	quantum   = 8
-	idleShare = 9
+	// quantum is the part of the settle time for which changes are collected after
+	// a sweep. A larger part delays closes, a smaller one costs more listings.
+	quantum = 8
+
+	// idleShare is how many times as long as a sweep took the next one waits. With
+	// less, many connections make changes dear that concern none of them.
+	idleShare = 19
 
 	// longestIdle bounds that share: a sweep that the machine was slow with must
 	// not put off the next one for longer than anybody can wait.
