@@ -103,6 +103,9 @@ func somewhere(t *testing.T, r *rand.Rand) (rtable.Changes, []string) {
 	var links iproute.Links
 	old, _ := (*rtable.Table)(nil).Apply(rtnl.Batch{Full: true})
 	var told []string
+	if r.IntN(10) == 0 {
+		told = append(told, "add 0.0.0.0/0 dev wan", "add ::/0 dev wan")
+	}
 	for range 1 + r.IntN(12) {
 		bits := r.IntN(33)
 		switch r.IntN(5) {

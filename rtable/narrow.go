@@ -80,7 +80,7 @@ func settle(list []netip.Prefix) []netip.Prefix {
 		p, before := list[len(list)-1], list[len(list)-2]
 		switch {
 		case before.Overlaps(p):
-		case before.Bits() == p.Bits() && commonBits(before.Addr(), p.Addr()) == p.Bits()-1:
+		case p.Bits() > 0 && before.Bits() == p.Bits() && commonBits(before.Addr(), p.Addr()) == p.Bits()-1:
 			list[len(list)-2] = netip.PrefixFrom(p.Addr(), p.Bits()-1).Masked()
 		default:
 			return list

@@ -68,6 +68,24 @@ func TestCover(t *testing.T) {
 	}
 }
 
+// The whole of one family is not half of both.
+func TestCoverKeepsFamiliesApart(t *testing.T) {
+	for _, list := range [][]netip.Prefix{
+		{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")},
+		{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/1"), netip.MustParsePrefix("8000::/1")},
+		{netip.MustParsePrefix("0.0.0.0/1"), netip.MustParsePrefix("128.0.0.0/1"), netip.MustParsePrefix("::/0")},
+		{netip.MustParsePrefix("128.0.0.0/1"), netip.MustParsePrefix("::/1")},
+	} {
+		want := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+		if len(list) == 2 {
+			want = slices.Clone(list)
+		}
+		if got := cover(slices.Clone(list), 2); !slices.Equal(got, want) {
+			t.Errorf("cover of %v = %v, want %v", list, got, want)
+		}
+	}
+}
+
 // Whatever was touched lies in what Narrow lists, however much that is.
 func TestNarrowHoldsWhatIsTouched(t *testing.T) {
 	for seed := range uint64(50) {
