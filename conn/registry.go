@@ -191,10 +191,12 @@ func (r *Registry) Follow(ctx context.Context) error {
 			cancel(err)
 			break
 		}
-		old := t
-		var changes rtable.Changes
-		if t, changes = t.Apply(b); !changes.Empty() {
-			Post(slot, Update{Old: old, Cur: t, Changes: []rtable.Changes{changes}})
+		for step := range b.Steps() {
+			old := t
+			var changes rtable.Changes
+			if t, changes = t.Apply(step); !changes.Empty() {
+				Post(slot, Update{Old: old, Cur: t, Changes: []rtable.Changes{changes}})
+			}
 		}
 	}
 	<-done

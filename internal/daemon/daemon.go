@@ -176,7 +176,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 				d.enter(Stopping)
 				return b.err
 			}
-			for part := range steps(b.Batch) {
+			for part := range b.Steps() {
 				d.apply(part)
 			}
 		case <-d.triggers:

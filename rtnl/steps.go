@@ -1,18 +1,16 @@
-package daemon
+package rtnl
 
 import (
 	"iter"
 	"net/netip"
-
-	"github.com/netmond/netmond/rtnl"
 )
 
-// steps yields a batch in parts: a new one begins where a route or an address goes,
-// or is replaced, that came in the same part. So what was there for a moment, while
-// events were queued, is a state that flows are judged from: one may have been
-// dialled by it.
-func steps(b rtnl.Batch) iter.Seq[rtnl.Batch] {
-	return func(yield func(rtnl.Batch) bool) {
+// Steps yields the batch in parts, to be applied in order: a new one begins where a
+// route or an address goes, or is replaced, that came in the same part. So what was
+// there for a moment, while events were queued, is a state of its own: a connection
+// may have been dialled by it. The parts share the events of the batch.
+func (b Batch) Steps() iter.Seq[Batch] {
+	return func(yield func(Batch) bool) {
 		start := 0
 		if !b.Full && b.Part == nil {
 			came := make(map[subject]bool)
@@ -21,7 +19,7 @@ func steps(b rtnl.Batch) iter.Seq[rtnl.Batch] {
 				if !ok {
 					continue
 				}
-				if came[what] && (e.Op == rtnl.Del || e.Flags&rtnl.FlagReplace != 0) {
+				if came[what] && (e.Op == Del || e.Flags&FlagReplace != 0) {
 					part := b
 					part.Events = b.Events[start:i]
 					if !yield(part) {
@@ -30,7 +28,7 @@ func steps(b rtnl.Batch) iter.Seq[rtnl.Batch] {
 					start = i
 					clear(came)
 				}
-				if e.Op == rtnl.New {
+				if e.Op == New {
 					came[what] = true
 				}
 			}
@@ -47,11 +45,11 @@ type subject struct {
 	addr   bool
 }
 
-func subjectOf(m rtnl.Message) (subject, bool) {
+func subjectOf(m Message) (subject, bool) {
 	switch m := m.(type) {
-	case *rtnl.Route:
+	case *Route:
 		return subject{prefix: m.Dst, where: m.Table}, true
-	case *rtnl.Addr:
+	case *Addr:
 		return subject{prefix: netip.PrefixFrom(m.Local, m.Local.BitLen()), where: m.Link, addr: true}, true
 	}
 	return subject{}, false
