@@ -26,10 +26,7 @@ func playCloser(args []string) error {
 		return err
 	}
 	ctx := context.Background()
-	device, err := conn.OpenDevice(ctx)
-	if err != nil {
-		return err
-	}
+	device := conn.OpenDevice(ctx)
 	kernel, err := conn.OpenKernel()
 	if err != nil {
 		return err

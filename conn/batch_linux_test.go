@@ -38,7 +38,7 @@ func TestCloseAllClosesThose(t *testing.T) {
 		d.rung = rung
 		list := func() map[uint64]Flow {
 			m := make(map[uint64]Flow)
-			for f, err := range d.diag.All(ctx) {
+			for f, err := range d.diag.(*Diag).All(ctx) {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -96,7 +96,7 @@ func TestCloseAllIsAdvisory(t *testing.T) {
 		}
 	}
 	d.rung = Destroy
-	if err := d.allowed(fmt.Errorf("as in another user's namespace: %w", syscall.EPERM)); !errors.Is(err, ErrAdvisory) || d.rung != Advisory {
+	if err := d.refused(context.Background(), fmt.Errorf("as in another user's namespace: %w", syscall.EPERM)); !errors.Is(err, ErrAdvisory) || d.rung != Advisory {
 		t.Errorf("EPERM leads to %v on rung %s", err, d.rung)
 	}
 }

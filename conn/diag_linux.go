@@ -51,11 +51,8 @@ func (d *Diag) list(ctx context.Context, filter func([]byte) []byte) iter.Seq2[F
 	return func(yield func(Flow, error) bool) {
 		fill := func(b []byte) []byte { return filter(appendDiagReq(b, diagStates)) }
 		for datagram, err := range d.sock.Dump(ctx, tcpDiagGetSock, fill) {
-			if errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.ENOENT) { // inet_diag or tcp_diag is not loaded
-				err = fmt.Errorf("%w: %w: load the module tcp_diag", errors.ErrUnsupported, err)
-			}
 			if err != nil {
-				yield(Flow{}, fmt.Errorf("conn: sock_diag: %w", err))
+				yield(Flow{}, listError(err))
 				return
 			}
 			for m, err := range netlink.Messages(datagram) {
@@ -73,6 +70,23 @@ func (d *Diag) list(ctx context.Context, filter func([]byte) []byte) iter.Seq2[F
 			}
 		}
 	}
+}
+
+// listable asks for the connections in no state: nil says that more could be had.
+func (d *Diag) listable(ctx context.Context) error {
+	for _, err := range d.sock.Dump(ctx, tcpDiagGetSock, func(b []byte) []byte { return appendDiagReq(b, 0) }) {
+		if err != nil {
+			return listError(err)
+		}
+	}
+	return nil
+}
+
+func listError(err error) error {
+	if errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.ENOENT) { // inet_diag or tcp_diag is not loaded
+		err = fmt.Errorf("%w: %w: load the module tcp_diag", errors.ErrUnsupported, err)
+	}
+	return fmt.Errorf("conn: sock_diag: %w", err)
 }
 
 // Shut closes the source itself.

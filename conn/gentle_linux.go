@@ -25,7 +25,7 @@ var armedOptions = []struct{ level, opt, value int }{
 
 // Arm puts the flow under the time limit.
 func (d *Device) Arm(_ context.Context, f Flow, _ Cause) error {
-	if d.pidfd != nil {
+	if d.means.pidfd != nil {
 		return ErrAdvisory
 	}
 	err := d.owners.with(f.Inode, func(fd int) error {
@@ -75,6 +75,3 @@ func (d *Device) Disarm(_ context.Context, f Flow) error {
 	}
 	return err
 }
-
-// CanArm says why flows cannot be armed; nil if they can.
-func (d *Device) CanArm() error { return d.pidfd }

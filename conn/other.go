@@ -42,11 +42,17 @@ func (source) Close(context.Context, Flow, Cause) error { return ErrAdvisory }
 // Shut does nothing.
 func (source) Shut() error { return nil }
 
-// Device is the source of the device's connections.
-type Device struct{ source }
+// Device is the source of the device's connections, which has none.
+type Device struct {
+	source
+	Changed func(Rung, string)
+}
 
-// OpenDevice fails.
-func OpenDevice(context.Context) (*Device, error) { return nil, errors.ErrUnsupported }
+// OpenDevice opens a source of nothing.
+func OpenDevice(context.Context) *Device { return &Device{} }
+
+// Probe finds nothing.
+func (*Device) Probe(context.Context) {}
 
 // Rung is Advisory.
 func (*Device) Rung() (Rung, string) { return Advisory, errors.ErrUnsupported.Error() }

@@ -180,6 +180,27 @@ func (f Flow) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
+// Closing is published in class Network when what is done to stranded flows has
+// changed, or by what means: modules were loaded, a privilege was refused, the
+// configuration was read again. The fields are those of the status.
+type Closing struct {
+	Mode string `json:"mode"`          // "all", "none", a list of reasons, "dry-run" or "gentle"
+	Rung string `json:"rung"`          // "sock_destroy", "pidfd" or "advisory"
+	Why  string `json:"why,omitempty"` // it is not a better rung; shortened where it does not fit
+}
+
+// AppendJSON appends the payload.
+func (c Closing) AppendJSON(b []byte) []byte {
+	end := len(b) + MaxPayload
+	b = append(b, `{"type":"close"`...)
+	b = addString(b, "mode", c.Mode)
+	b = addString(b, "rung", c.Rung)
+	if c.Why != "" {
+		b = addCut(b, "why", c.Why, end)
+	}
+	return append(b, '}')
+}
+
 // State is the daemon's own state, in class System: "COLDPLUG", "OPERATIONAL",
 // "RESYNC", "STOPPING".
 type State struct {

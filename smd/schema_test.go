@@ -41,6 +41,8 @@ func TestPayloads(t *testing.T) {
 			Flow{Act: "closed", Proto: "tcp", Local: "203.0.113.5:1024", Remote: "198.51.100.7:443", Reason: "no-route", Was: "default dev wan", For: "192.0.2.9:4000"},
 			`{"type":"flow","act":"closed","proto":"tcp","local":"203.0.113.5:1024","remote":"198.51.100.7:443","reason":"no-route","for":"192.0.2.9:4000","was":"default dev wan"}`,
 		},
+		{Closing{Mode: "all", Rung: "sock_destroy"}, `{"type":"close","mode":"all","rung":"sock_destroy"}`},
+		{Closing{"dry-run", "pidfd", "no CONFIG_INET_DIAG_DESTROY"}, `{"type":"close","mode":"dry-run","rung":"pidfd","why":"no CONFIG_INET_DIAG_DESTROY"}`},
 		{State{"COLDPLUG"}, `{"state":"COLDPLUG"}`},
 	} {
 		got := string(tt.v.AppendJSON([]byte("x")))

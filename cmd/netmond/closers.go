@@ -4,18 +4,35 @@ import (
 	"context"
 	"iter"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/netmond/netmond/conn"
 	"github.com/netmond/netmond/rtable"
+
+	"github.com/netmond/netmond/internal/view"
 )
 
 // closers is what closes flows: the device's own, and, on a router, those it
 // forwards.
 type closers struct {
-	sweepers  []*conn.Sweeper
-	reloads   []chan func(*conn.Sweeper)
-	rung, why string
-	opened    []func() error
+	log      *slog.Logger
+	device   prober
+	gentle   bool
+	sweepers []*conn.Sweeper // the device's first
+	reloads  []chan func(*conn.Sweeper)
+	opened   []func() error
+
+	// changed is told when closing changes, from any goroutine. Not to be set while
+	// the sweepers run.
+	changed func(view.Close)
+
+	state atomic.Pointer[view.Close] // written before the sweepers run, and then by the device's
+}
+
+// prober is what closers asks of conn.Device, in its sweeper's goroutine.
+type prober interface {
+	Probe(context.Context)
+	CanArm() error
 }
 
 func (c *closers) shut() {
@@ -27,8 +44,8 @@ func (c *closers) shut() {
 // openClosers opens the sources of flows and the means to close them. What is
 // missing is told, and the daemon goes on without it.
 func openClosers(ctx context.Context, o *options, log *slog.Logger) (*closers, error) {
-	c := &closers{rung: conn.Advisory.String()}
-	if err := c.openDevice(ctx, o, log); err != nil {
+	c := &closers{log: log, gentle: o.gentle, changed: func(view.Close) {}}
+	if err := c.openDevice(ctx, o); err != nil {
 		c.shut()
 		return nil, err
 	}
@@ -52,40 +69,73 @@ func openClosers(ctx context.Context, o *options, log *slog.Logger) (*closers, e
 	return c, nil
 }
 
-func (c *closers) openDevice(ctx context.Context, o *options, log *slog.Logger) error {
+func (c *closers) openDevice(ctx context.Context, o *options) error {
 	kernel, err := conn.OpenKernel()
 	if err != nil {
 		return err
 	}
-	c.opened = append(c.opened, kernel.Close)
+	device := conn.OpenDevice(ctx)
+	c.device = device
+	c.opened = append(c.opened, kernel.Close, device.Shut)
 	s := c.add(o)
-	s.Confirm = kernel.Confirm
-	device, err := conn.OpenDevice(ctx)
-	if err != nil {
-		s.Source, c.why = none{}, err.Error()
-		log.Warn("no connection will be closed: the device's cannot be listed", "err", err)
-		return nil
-	}
-	c.opened = append(c.opened, device.Shut)
-	s.Source = device
-	rung, why := device.Rung()
-	c.rung, c.why = rung.String(), why
-	if o.gentle {
-		if err := device.CanArm(); err != nil {
-			c.rung, c.why = conn.Advisory.String(), "gentle: "+err.Error()
-		} else {
-			c.rung, c.why = conn.Pidfd.String(), ""
-		}
-	}
-	switch {
-	case o.dryRun:
-		log.Info("dry run: flows are judged and told of, none is closed")
-	case c.rung == conn.Advisory.String():
-		log.Warn("no connection will be closed; the table, the bus and the checks work", "why", c.why)
-	case c.why != "":
-		log.Info("flows are closed by the second rung", "rung", c.rung, "why", c.why)
+	s.Source, s.Confirm = device, kernel.Confirm
+	c.state.Store(&view.Close{Mode: mode(o, o.gentle)})
+	c.found(device.Rung())
+	device.Changed = c.found
+	if o.dryRun {
+		c.log.Info("dry run: flows are judged and told of, none is closed")
 	}
 	return nil
+}
+
+// found takes in the rung in use, and why it is not a better one.
+func (c *closers) found(rung conn.Rung, why string) {
+	if c.gentle {
+		rung, why = conn.Pidfd, ""
+		if err := c.device.CanArm(); err != nil {
+			rung, why = conn.Advisory, "gentle: "+err.Error()
+		}
+	}
+	next := *c.state.Load()
+	before := next.Rung
+	next.Rung, next.Why = rung.String(), why
+	if !c.adopt(next) || next.Mode == dryRun {
+		return
+	}
+	switch {
+	case rung == conn.Advisory:
+		c.log.Warn("no connection will be closed; the table, the bus and the checks work", "why", why)
+	case before == conn.Destroy.String():
+		c.log.Warn("flows are closed by the second rung from now on", "rung", next.Rung, "why", why)
+	case why != "":
+		c.log.Info("flows are closed by the second rung", "rung", next.Rung, "why", why)
+	case before != "":
+		c.log.Info("flows are closed by a better rung", "rung", next.Rung, "before", before)
+	}
+}
+
+// adopt makes a state the one that others see, and says whether it is another.
+func (c *closers) adopt(next view.Close) bool {
+	if next == *c.state.Load() {
+		return false
+	}
+	c.state.Store(&next)
+	c.changed(next)
+	return true
+}
+
+// closing says what is done to stranded flows, and how. Where the rung is not the
+// best the device is asked once more, unless it is at work: then it asks by itself.
+func (c *closers) closing(ctx context.Context) view.Close {
+	if c.state.Load().Why != "" {
+		asked := make(chan struct{})
+		select {
+		case c.reloads[0] <- func(*conn.Sweeper) { c.device.Probe(ctx); close(asked) }:
+			<-asked
+		default:
+		}
+	}
+	return *c.state.Load()
 }
 
 // add makes a sweeper that follows the options.
@@ -101,10 +151,22 @@ func (c *closers) add(o *options) *conn.Sweeper {
 
 // set makes new options count for the sweepers that run.
 func (c *closers) set(ctx context.Context, o *options) {
-	for _, r := range c.reloads {
+	configured := configure(o)
+	told := func(s *conn.Sweeper) {
+		configured(s)
+		next := *c.state.Load()
+		next.Mode = mode(o, c.gentle)
+		c.adopt(next)
+	}
+	for i, r := range c.reloads {
+		apply := configured
+		if i == 0 {
+			apply = told
+		}
 		select {
-		case r <- configure(o):
+		case r <- apply:
 		case <-ctx.Done():
+			return
 		}
 	}
 }
@@ -131,15 +193,6 @@ func configure(o *options) func(*conn.Sweeper) {
 	}
 }
 
-// none is the source of no flows.
-type none struct{}
-
-func (none) Flows(context.Context, rtable.Changes) iter.Seq2[conn.Flow, error] {
-	return func(func(conn.Flow, error) bool) {}
-}
-
-func (none) Close(context.Context, conn.Flow, conn.Cause) error { return conn.ErrAdvisory }
-
 // deviceFlows lists the device's connections on a socket of its own, for the API.
 func deviceFlows(ctx context.Context) iter.Seq2[conn.Flow, error] {
 	return func(yield func(conn.Flow, error) bool) {
@@ -153,12 +206,14 @@ func deviceFlows(ctx context.Context) iter.Seq2[conn.Flow, error] {
 	}
 }
 
-// mode says what is done to stranded flows.
-func mode(o *options) string {
+const dryRun = "dry-run"
+
+// mode says what is done to stranded flows. gentle counts at a start only.
+func mode(o *options, gentle bool) string {
 	switch {
 	case o.dryRun:
-		return "dry-run"
-	case o.gentle:
+		return dryRun
+	case gentle:
 		return "gentle"
 	}
 	return o.reasons.value

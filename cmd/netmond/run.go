@@ -17,6 +17,7 @@ import (
 
 	"github.com/netmond/netmond/internal/daemon"
 	"github.com/netmond/netmond/internal/ubus"
+	"github.com/netmond/netmond/internal/view"
 )
 
 // runDaemon is netmond run: it constructs each part once and runs them.
@@ -55,13 +56,12 @@ func runDaemon(ctx context.Context, c *invocation) error {
 		Bus:      smd.NewBus(smd.Options{}),
 		Notify:   notifier,
 		Log:      log,
-		Mode:     mode(o),
-		Rung:     closers.rung,
-		RungWhy:  closers.why,
+		Closing:  func() view.Close { return closers.closing(ctx) },
 		Build:    build(),
 		Board:    board.Detect(os.DirFS("/")),
 		Flows:    deviceFlows,
 	})
+	closers.changed = d.ClosingChanged
 	p := &parts{log: log, daemon: d, closers: closers, check: check, notifier: notifier, options: o, invocation: c}
 	return p.serve(ctx, listener)
 }

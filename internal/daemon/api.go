@@ -212,7 +212,9 @@ func (d *Daemon) Status() view.Status {
 	s := d.State()
 	st := NewStatus(s)
 	st.Version, st.Board = d.Build.Version, d.Board
-	st.Close = view.Close{Mode: d.Mode, Rung: d.Rung, Why: d.RungWhy}
+	if d.Closing != nil {
+		st.Close = d.Closing()
+	}
 	if d.Resyncs != nil {
 		st.Resyncs = d.Resyncs()
 	}

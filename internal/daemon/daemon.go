@@ -61,10 +61,13 @@ type Deps struct {
 	Notify Notifier     // nil tells no one
 	Log    *slog.Logger // needed
 
-	Mode, Rung, RungWhy string // for status: what is done to stranded flows, and how
-	Build               view.Build
-	Board               any
-	Flows               func(context.Context) iter.Seq2[conn.Flow, error] // for the API; nil has none
+	// Closing says what is done to stranded flows, and how, for status. Safe for
+	// concurrent use; nil says nothing.
+	Closing func() view.Close
+
+	Build view.Build
+	Board any
+	Flows func(context.Context) iter.Seq2[conn.Flow, error] // for the API; nil has none
 }
 
 // Notifier tells the init system how the daemon is doing (board.Notifier).

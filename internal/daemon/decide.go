@@ -11,6 +11,8 @@ import (
 	"github.com/netmond/netmond/cpd"
 	"github.com/netmond/netmond/rtable"
 	"github.com/netmond/netmond/smd"
+
+	"github.com/netmond/netmond/internal/view"
 )
 
 // counters count since the start. Safe for concurrent use.
@@ -107,6 +109,12 @@ func (d *Daemon) tell(c conn.Decision) {
 	default:
 	}
 	d.publish(smd.Network, f)
+}
+
+// ClosingChanged tells who follows that something else is done to stranded flows
+// from now on, or in another way. It may be called from any goroutine.
+func (d *Daemon) ClosingChanged(c view.Close) {
+	d.publish(smd.Network, smd.Closing{Mode: c.Mode, Rung: c.Rung, Why: c.Why})
 }
 
 // remember keeps a flow that was told of.

@@ -82,6 +82,8 @@ func message(m smd.Message) (kind, text, colour string) {
 			words = told(portal)
 		case key.Type == "flow":
 			words = told(flow)
+		case key.Type == "close":
+			words = told(closing)
 		case key.Trigger != "":
 			words = told(trigger)
 		case key.State != "":
@@ -170,6 +172,18 @@ func flow(f smd.Flow) (kind, text, colour string) {
 		return f.Act, s, bad
 	}
 	return f.Act, s, warn
+}
+
+// closing leaves the reason to status where the line would grow too long for it.
+func closing(c smd.Closing) (kind, text, colour string) {
+	s := c.Mode + ", by " + c.Rung
+	if c.Why == "" {
+		return "close", s, good
+	}
+	if why := ": " + c.Why; atWidth+1+kindWidth+1+utf8.RuneCountInString(s+why) <= lineMax {
+		s += why
+	}
+	return "close", s, warn
 }
 
 func trigger(t smd.Trigger) (kind, text, colour string) {

@@ -104,6 +104,9 @@ const bus = `
 3600000000 network {"type":"flow","act":"closed","proto":"tcp","local":"192.0.2.2:40000","remote":"198.51.100.7:443","reason":"no-route","was":"default via 192.0.2.1 dev wan0"}
 3600000000 network {"type":"flow","act":"would-close","proto":"tcp","local":"10.0.0.2:1","remote":"10.9.9.9:2","reason":"no-route","was":"default dev p"}
 90000000000 network {"type":"flow","act":"closed","proto":"tcp","local":"[2001:db8::2]:40000","remote":"[2001:db8:ff::7]:443","reason":"gateway-gone"}
+90000000000 network {"type":"close","mode":"all","rung":"sock_destroy"}
+90000000000 network {"type":"close","mode":"all","rung":"pidfd","why":"this kernel has no CONFIG_INET_DIAG_DESTROY"}
+90000000000 network {"type":"close","mode":"gateway-gone,link-down","rung":"advisory","why":"CAP_NET_ADMIN is missing"}
 9000000000000 system {"state":"RESYNC"}
 90000000000 user24 {"state":"mine","n":17,"list":[1,"a"],"sub":{"x":null}}
 90000000000 interaction ["pressed",3]

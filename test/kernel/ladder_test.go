@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/netmond/netmond/conn"
+	"github.com/netmond/netmond/rtable"
 )
 
 // TestProbeHarmsNobody shows that the best rung is found without a socket of
@@ -33,10 +34,7 @@ func TestProbeHarmsNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer l.Close()
-		d, err := conn.OpenDevice(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
+		d := conn.OpenDevice(context.Background())
 		defer d.Shut()
 		for range 20 {
 			d.Probe(context.Background())
@@ -67,10 +65,7 @@ func TestRungWithoutPrivilege(t *testing.T) {
 			if err := dropCapability(unix.CAP_NET_ADMIN); err != nil {
 				return err
 			}
-			d, err := conn.OpenDevice(context.Background())
-			if err != nil {
-				return err
-			}
+			d := conn.OpenDevice(context.Background())
 			defer d.Shut()
 			if rung, why := d.Rung(); rung != conn.Advisory || !strings.Contains(why, "CAP_NET_ADMIN") {
 				return fmt.Errorf("Rung = %s (%s), want advisory for want of CAP_NET_ADMIN", rung, why)
@@ -84,19 +79,32 @@ func TestRungWithoutPrivilege(t *testing.T) {
 }
 
 // TestNoSockDiag shows the same for a kernel without sock_diag, which a filter on
-// the thread's system calls stands in for.
+// the thread's system calls stands in for; and that it is found when it comes.
 func TestNoSockDiag(t *testing.T) {
 	kernel(t, func(t *testing.T) {
+		var d *conn.Device
+		var told []conn.Rung
+		flows := func() (n int, err error) {
+			for _, ferr := range d.Flows(context.Background(), rtable.Diff(nil, nil)) {
+				n++
+				err = errors.Join(err, ferr)
+			}
+			return n, err
+		}
 		onThread(t, func() error {
 			if err := denyNetlink(unix.NETLINK_INET_DIAG, unix.EPROTONOSUPPORT); err != nil {
 				return err
 			}
-			d, err := conn.OpenDevice(context.Background())
-			if err == nil {
-				d.Shut()
+			d = conn.OpenDevice(context.Background())
+			d.Changed = func(r conn.Rung, _ string) { told = append(told, r) }
+			if rung, why := d.Rung(); rung != conn.Advisory || !strings.Contains(why, "sock_diag") {
+				return fmt.Errorf("Rung = %s (%s), want advisory for want of sock_diag", rung, why)
 			}
-			if !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), "sock_diag") {
-				return fmt.Errorf("OpenDevice = %v, want an error that wraps errors.ErrUnsupported", err)
+			if err := d.CanArm(); !errors.Is(err, errors.ErrUnsupported) {
+				return fmt.Errorf("CanArm = %v, want an error that wraps errors.ErrUnsupported", err)
+			}
+			if n, err := flows(); n != 0 || err != nil {
+				return fmt.Errorf("%d flows, %v, want none, since the rung says why", n, err)
 			}
 			k, err := conn.OpenKernel() // other families are not concerned
 			if err != nil {
@@ -104,6 +112,13 @@ func TestNoSockDiag(t *testing.T) {
 			}
 			return k.Close()
 		})
+		if _, err := flows(); err != nil { // on a thread without the filter
+			t.Error(err)
+		}
+		defer d.Shut()
+		if rung, why := d.Rung(); rung != conn.Destroy || len(told) != 1 || told[0] != rung {
+			t.Errorf("Rung = %s (%s), told of %v; want sock_destroy, told once", rung, why, told)
+		}
 	})
 }
 
