@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/netmond/netmond/rtable"
-	"github.com/netmond/netmond/rtnl"
 )
 
 // ErrUnroutable is what the I/O of a tracked connection fails with once its path
@@ -44,15 +43,20 @@ type Registry struct {
 	Grace  time.Duration // how long carrier may be lost; 0 means 3 s
 	Dialer net.Dialer    // what DialContext dials with
 
+	// Daemon is the path of the daemon's socket; empty means where it is by default,
+	// "-" asks no daemon. Settle and Grace are the daemon's where one is found.
+	Daemon string
+
+	endsBy atomic.Uint32 // the Rung by which the daemon closes that Follow listens to; Advisory for none
+
 	mu    sync.Mutex
 	conns map[uint64]*tracked
+	pairs map[pair]*tracked
 	last  uint64 // the cookie given last
 }
 
-const (
-	defaultSettle = 150 * time.Millisecond
-	defaultGrace  = 3 * time.Second
-)
+// pair is what names a connection to others on the device.
+type pair struct{ local, remote netip.AddrPort }
 
 // tracked is a connection in the registry.
 type tracked struct {
@@ -60,6 +64,7 @@ type tracked struct {
 	registry *Registry
 	flow     Flow
 	cause    atomic.Pointer[UnroutableError]
+	closed   chan struct{} // closed when cause is set
 }
 
 // Track puts a connection into the registry until it is closed. Use the returned
@@ -70,18 +75,34 @@ func (r *Registry) Track(c net.Conn) net.Conn {
 	if !ok1 || !ok2 {
 		return c
 	}
-	t := &tracked{Conn: c, registry: r, flow: Flow{
+	t := &tracked{Conn: c, registry: r, closed: make(chan struct{}), flow: Flow{
 		Proto: TCP, State: Established, Local: local, Remote: remote, UID: uint32(os.Getuid()),
 	}}
 	readSocket(c, &t.flow)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.conns == nil {
-		r.conns = make(map[uint64]*tracked)
+		r.conns, r.pairs = make(map[uint64]*tracked), make(map[pair]*tracked)
 	}
 	r.last++
 	t.flow.Cookie = r.last
 	r.conns[r.last] = t
+	r.pairs[pair{local, remote}] = t
+	return t
+}
+
+// forget takes a connection out of the registry; nil where it is not there.
+func (r *Registry) forget(cookie uint64) *tracked {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.conns[cookie]
+	if t == nil {
+		return nil
+	}
+	delete(r.conns, cookie)
+	if p := (pair{t.flow.Local, t.flow.Remote}); r.pairs[p] == t {
+		delete(r.pairs, p)
+	}
 	return t
 }
 
@@ -148,64 +169,22 @@ func (r *Registry) Flows(_ context.Context, changes rtable.Changes) iter.Seq2[Fl
 // Close closes a tracked connection; its I/O, pending and to come, fails with an
 // *UnroutableError.
 func (r *Registry) Close(_ context.Context, f Flow, cause Cause) error {
-	r.mu.Lock()
-	t := r.conns[f.Cookie]
-	delete(r.conns, f.Cookie)
-	r.mu.Unlock()
+	t := r.forget(f.Cookie)
 	if t == nil {
 		return nil
 	}
 	t.cause.Store(&UnroutableError{t.flow, cause})
+	close(t.closed)
 	_ = t.Conn.Close() // the connection is of no more use, whatever this says
 	return nil
-}
-
-// Follow keeps a table of the kernel's routing state and closes the tracked
-// connections that it strands, until ctx ends, whose error it returns, or no
-// netlink socket can be had.
-func (r *Registry) Follow(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	s := Sweeper{Source: r, Settle: r.Settle, Grace: r.Grace, Reasons: AllReasons}
-	switch {
-	case s.Settle == 0:
-		s.Settle = defaultSettle
-	case s.Settle < 0:
-		s.Settle = 0
-	}
-	if s.Grace == 0 {
-		s.Grace = defaultGrace
-	}
-	k, err := OpenKernel()
-	if err != nil {
-		return err
-	}
-	defer k.Close()
-	s.Confirm = k.Confirm
-	slot := make(chan Update, 1)
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx, slot) }()
-	var t *rtable.Table
-	for b, err := range rtnl.Watch(ctx) {
-		if err != nil {
-			cancel(err)
-			break
-		}
-		for step := range b.Steps() {
-			old := t
-			var changes rtable.Changes
-			if t, changes = t.Apply(step); !changes.Empty() {
-				Post(slot, Update{Old: old, Cur: t, Changes: []rtable.Changes{changes}})
-			}
-		}
-	}
-	<-done
-	return context.Cause(ctx)
 }
 
 func (t *tracked) fail(err error) error {
 	if err == nil {
 		return nil
+	}
+	if t.cause.Load() == nil && aborted(err, Rung(t.registry.endsBy.Load())) {
+		t.awaitCause()
 	}
 	if cause := t.cause.Load(); cause != nil {
 		return cause
@@ -224,9 +203,7 @@ func (t *tracked) Write(b []byte) (int, error) {
 }
 
 func (t *tracked) Close() error {
-	t.registry.mu.Lock()
-	delete(t.registry.conns, t.flow.Cookie)
-	t.registry.mu.Unlock()
+	t.registry.forget(t.flow.Cookie)
 	if t.cause.Load() != nil {
 		return nil // closed already, by the registry
 	}

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"errors"
 	"net"
 	"syscall"
 
@@ -19,6 +20,35 @@ func readSocket(c net.Conn, f *Flow) {
 		return
 	}
 	_ = rc.Control(func(fd uintptr) { readSocketFD(int(fd), f) })
+}
+
+// isOver says whether the kernel has ended the connection.
+func isOver(c net.Conn) (over bool) {
+	sc, ok := c.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	rc, err := sc.SyscallConn()
+	if err != nil {
+		return false
+	}
+	err = rc.Control(func(fd uintptr) {
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		over = err == nil && State(info.State) == Closed
+	})
+	return err == nil && over
+}
+
+// aborted says whether err is how a connection ends that a daemon closes by the
+// rung. A reset or a broken pipe may be the peer's doing as well.
+func aborted(err error, rung Rung) bool {
+	switch rung {
+	case Destroy:
+		return errors.Is(err, syscall.ECONNABORTED) || errors.Is(err, syscall.EPIPE)
+	case Pidfd:
+		return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	}
+	return false
 }
 
 func readSocketFD(fd int, f *Flow) {

@@ -38,6 +38,7 @@ func runDaemon(ctx context.Context, c *invocation) error {
 		return err
 	}
 	defer closers.shut()
+	netns, _ := os.Readlink("/proc/self/ns/net") // for those who want to know whether it is theirs
 	notifier, err := board.NewNotifier(os.Getenv, os.Getpid())
 	if err != nil {
 		log.Warn("init system not told", "err", err)
@@ -57,6 +58,7 @@ func runDaemon(ctx context.Context, c *invocation) error {
 		Notify:   notifier,
 		Log:      log,
 		Closing:  func() view.Close { return closers.closing(ctx) },
+		NetNS:    netns,
 		Build:    build(),
 		Board:    board.Detect(os.DirFS("/")),
 		Flows:    deviceFlows,

@@ -211,7 +211,7 @@ func (d *Daemon) flows(ctx context.Context, _ json.RawMessage, item func(any) er
 func (d *Daemon) Status() view.Status {
 	s := d.State()
 	st := NewStatus(s)
-	st.Version, st.Board = d.Build.Version, d.Board
+	st.Version, st.Board, st.NetNS = d.Build.Version, d.Board, d.NetNS
 	if d.Closing != nil {
 		st.Close = d.Closing()
 	}

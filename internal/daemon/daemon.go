@@ -65,6 +65,7 @@ type Deps struct {
 	// concurrent use; nil says nothing.
 	Closing func() view.Close
 
+	NetNS string // the network namespace, for status
 	Build view.Build
 	Board any
 	Flows func(context.Context) iter.Seq2[conn.Flow, error] // for the API; nil has none

@@ -15,7 +15,8 @@ import (
 type Status struct {
 	State         string            `json:"state"` // COLDPLUG, OPERATIONAL, RESYNC, STOPPING; OFFLINE without a daemon
 	Version       string            `json:"version"`
-	TLS           bool              `json:"tls"` // HTTPS probes and RFC 8908 are built in
+	TLS           bool              `json:"tls"`             // HTTPS probes and RFC 8908 are built in
+	NetNS         string            `json:"netns,omitempty"` // the network namespace, as in /proc/PID/ns/net
 	Close         Close             `json:"close"`
 	Uplinks       []Uplink          `json:"uplinks"`
 	Routes        int               `json:"routes"`

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -29,28 +30,27 @@ func follow(t *testing.T, reg *conn.Registry) {
 			t.Errorf("Follow = %v, want context.Canceled", err)
 		}
 	})
-	// It follows when it closes what an unreachable route strands.
-	const bird = "198.51.100.99"
 	in(t, "peer", func() { listen(t, "tcp", bird+":7", func(c net.Conn) { io.Copy(io.Discard, c) }) })
-	ip(t, "route add "+bird+" via "+wan0Gateway)
+	eventually(t, "Follow follows", func() bool { return canaryDies(t, reg) })
+}
+
+const bird = "198.51.100.99"
+
+// canaryDies says whether Follow follows: whether what an unreachable route strands
+// ends with a reason.
+func canaryDies(t *testing.T, reg *conn.Registry) bool {
+	t.Helper()
+	ip(t, "route replace "+bird+" via "+wan0Gateway)
+	defer ip(t, "route flush "+bird)
 	canary, err := reg.DialContext(context.Background(), "tcp", bird+":7")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer canary.Close()
-	ended := make(chan error, 1)
-	go func() { _, err := canary.Read(make([]byte, 1)); ended <- err }()
-	eventually(t, "Follow follows", func() bool {
-		ip(t, "route replace "+bird+" via "+wan0Gateway)
-		ip(t, "route replace unreachable "+bird)
-		select {
-		case err := <-ended:
-			return errors.Is(err, conn.ErrUnroutable)
-		case <-time.After(300 * time.Millisecond):
-			return false
-		}
-	})
-	ip(t, "route del unreachable "+bird)
+	ip(t, "route replace unreachable "+bird)
+	canary.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+	_, err = canary.Read(make([]byte, 1))
+	return errors.Is(err, conn.ErrUnroutable)
 }
 
 // listen accepts connections in the namespace of the calling thread.
@@ -162,6 +162,80 @@ func get(t *testing.T, client http.Client, path string) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// TestFollowWithDaemon shows a Registry beside the daemon: it watches no routes
+// itself, and what the daemon closes ends with its reason. Once the daemon has ended
+// it goes on alone.
+func TestFollowWithDaemon(t *testing.T) {
+	t.Parallel()
+	kernel(t, func(t *testing.T) {
+		s := newStage(t)
+		var reg conn.Registry
+		follow(t, &reg)
+		strand := func() {
+			t.Helper()
+			do(t, "route replace default via "+wan0Gateway, "route replace "+otherHost+" via "+wan0Gateway)
+			lost, kept := dialBy(t, &reg, host), dialBy(t, &reg, otherHost)
+			defer kept.Close()
+			ended := make(chan error, 1)
+			go func() { _, err := lost.Read(make([]byte, 1)); ended <- err }()
+			do(t, "route del default")
+			select {
+			case err := <-ended:
+				why := new(conn.UnroutableError)
+				if !errors.As(err, &why) || why.Cause.Reason != conn.NoRoute || !strings.HasPrefix(why.Cause.Was, "default via "+wan0Gateway) {
+					t.Errorf("the read ended with %v, want conn.ErrUnroutable for no-route", err)
+				}
+			case <-time.After(patience):
+				t.Fatal("the read still waits")
+			}
+			if _, err := kept.Write([]byte("x")); err != nil || reg.Len() != 1 {
+				t.Errorf("the other connection: %v, with %d tracked, want it untouched", err, reg.Len())
+			}
+		}
+		strand()
+		if n := routeSockets(t); n != 0 {
+			t.Errorf("beside the daemon the process has %d sockets for the kernel's routes, want none", n)
+		}
+		s.daemon.stop()
+		eventually(t, "Follow follows the kernel", func() bool { return routeSockets(t) > 0 && canaryDies(t, &reg) })
+		strand()
+	})
+}
+
+func dialBy(t *testing.T, reg *conn.Registry, host string) net.Conn {
+	t.Helper()
+	c, err := reg.DialContext(context.Background(), "tcp", host+":"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// routeSockets counts the process's sockets of NETLINK_ROUTE.
+func routeSockets(t *testing.T) (n int) {
+	t.Helper()
+	table, err := os.ReadFile("/proc/thread-self/net/netlink")
+	if err != nil {
+		t.Fatal(err)
+	}
+	route := make(map[string]bool)
+	for _, line := range strings.Split(string(table), "\n")[1:] {
+		if f := strings.Fields(line); len(f) > 9 && f[1] == "0" {
+			route["socket:["+f[9]+"]"] = true
+		}
+	}
+	files, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if target, err := os.Readlink("/proc/self/fd/" + f.Name()); err == nil && route[target] {
+			n++
+		}
+	}
+	return n
 }
 
 // TestListenerDropsStrandedClients shows a server's side: of two clients the one
