@@ -18,6 +18,27 @@
 // network does not know the local address (RFC 2827 filtering, a NAT in front).
 // Each is a Reason.
 //
+// # Go programs
+//
+// A Registry has the connections of one program closed, with an error that says why,
+// without privilege. Whatever takes a dialer takes DialContext, and whatever takes a
+// net.Listener takes Listener:
+//
+//	http.Transport{DialContext: reg.DialContext}                         // net/http
+//	server.Serve(reg.Listener(l))                                        // net/http, gRPC
+//	grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
+//		return reg.DialContext(ctx, "tcp", addr)
+//	})                                                                   // gRPC
+//	config.DialFunc = reg.DialContext                                    // pgx, in pgconn.Config
+//	mysql.RegisterDialContext("tcp", func(ctx context.Context, addr string) (net.Conn, error) {
+//		return reg.DialContext(ctx, "tcp", addr)
+//	})                                                                   // go-sql-driver/mysql
+//	redis.Options{Dialer: reg.DialContext}                               // go-redis
+//
+// Under TLS it is the connection below that is tracked, and its error comes up
+// through crypto/tls. A pool drops a connection whose I/O fails and dials anew, so
+// nothing else is to be done. Track is for connections that were made elsewhere.
+//
 // # What is never judged
 //
 // Closing a healthy connection is worse than leaving a dead one. Flows that do

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 
 	"github.com/netmond/netmond/conn"
@@ -17,6 +20,9 @@ import (
 // An http.Transport whose connections end as soon as their path has died, so that
 // the next request dials anew.
 func ExampleRegistry() {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") }))
+	defer server.Close()
+
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var reg conn.Registry
@@ -25,6 +31,7 @@ func ExampleRegistry() {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = reg.DialContext
 	client := http.Client{Transport: transport}
+	defer client.CloseIdleConnections()
 
 	get := func(url string) (*http.Response, error) {
 		resp, err := client.Get(url)
@@ -34,9 +41,45 @@ func ExampleRegistry() {
 		}
 		return resp, err
 	}
-	_ = get
-	fmt.Println(reg.Len(), "connections")
-	// Output: 0 connections
+	resp, err := get(server.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	text, _ := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	fmt.Printf("%s, %d connection\n", text, reg.Len())
+	// Output: hello, 1 connection
+}
+
+// A server that drops clients it can no longer answer, instead of keeping them for a
+// quarter of an hour.
+func ExampleRegistry_Listener() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var reg conn.Registry
+	go reg.Follow(ctx)
+
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	server := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%d client", reg.Len())
+	})}
+	go server.Serve(reg.Listener(l))
+	defer server.Close()
+
+	resp, err := http.Get("http://" + l.Addr().String())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	text, _ := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	fmt.Printf("%s\n", text)
+	// Output: 1 client
 }
 
 // What becomes of a connection when the default route moves to another uplink.
