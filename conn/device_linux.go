@@ -128,10 +128,14 @@ func (d *Device) Close(ctx context.Context, f Flow, _ Cause) error {
 	case Destroy:
 		return d.refused(ctx, d.diag.Destroy(ctx, f))
 	case Pidfd:
-		if err := d.owners.with(f.Inode, disconnect); err != nil && !errors.Is(err, errNoOwner) {
-			return fmt.Errorf("conn: %s: %w", f, err)
+		err := d.owners.with(f.Inode, disconnect)
+		switch {
+		case err == nil, errors.Is(err, errNoOwner):
+			return nil
+		case errors.Is(err, errMultipath):
+			return fmt.Errorf("%w: %s: %w", ErrAdvisory, f, err)
 		}
-		return nil
+		return fmt.Errorf("conn: %s: %w", f, err)
 	}
 	return ErrAdvisory
 }

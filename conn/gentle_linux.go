@@ -29,6 +29,9 @@ func (d *Device) Arm(_ context.Context, f Flow, _ Cause) error {
 		return ErrAdvisory
 	}
 	err := d.owners.with(f.Inode, func(fd int) error {
+		if err := plain(fd); err != nil {
+			return fmt.Errorf("%w: %s: %w", ErrAdvisory, f, err)
+		}
 		if d.armed[f.Cookie] == nil { // what it has now is its own
 			before := make([]int, len(armedOptions))
 			for i, o := range armedOptions {

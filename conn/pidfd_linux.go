@@ -132,6 +132,9 @@ func duplicate(h holder, inode uint32) (int, error) {
 // calls of the owner return with an error (tcp_disconnect). Where that is
 // refused, the socket is shut down, and the owner sees an end of file.
 func disconnect(fd int) error {
+	if err := single(fd); err != nil {
+		return err
+	}
 	unspec := unix.RawSockaddr{Family: unix.AF_UNSPEC}
 	_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&unspec)), unsafe.Sizeof(unspec))
 	if errno == 0 {
