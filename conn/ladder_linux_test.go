@@ -8,7 +8,9 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,15 +30,40 @@ func TestOwner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if os.Getenv("NETMOND_BLOCKING") != "" {
+		c = blocking(t, c)
+	}
 	fmt.Println("open")
 	n, rerr := c.Read(make([]byte, 1))
 	_, werr := c.Write([]byte("x"))
 	fmt.Printf("read %d %v; write %v\n", n, rerr, werr)
 }
 
+// blocking is a connection whose calls wait in the kernel, as a plain C program's do.
+func blocking(t *testing.T, c net.Conn) net.Conn {
+	file, err := c.(*net.TCPConn).File()
+	if err == nil {
+		err = unix.SetNonblock(int(file.Fd()), false)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	return blockingConn{fd: int(file.Fd()), file: file}
+}
+
+type blockingConn struct {
+	net.Conn
+	fd   int
+	file *os.File
+}
+
+func (c blockingConn) Read(b []byte) (int, error)  { return unix.Read(c.fd, b) }
+func (c blockingConn) Write(b []byte) (int, error) { return unix.Write(c.fd, b) }
+
 // owned starts a process that owns a connection to this one, and returns its flow,
 // the server's end, and its next line.
-func owned(t *testing.T, d *Device) (Flow, net.Conn, func() string) {
+func owned(t *testing.T, d *Device, env ...string) (Flow, net.Conn, func() string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -44,7 +71,7 @@ func owned(t *testing.T, d *Device) (Flow, net.Conn, func() string) {
 	}
 	defer l.Close()
 	cmd := exec.Command("/proc/self/exe", "-test.run=^TestOwner$", "-test.v")
-	cmd.Env = append(os.Environ(), "NETMOND_DIAL="+l.Addr().String())
+	cmd.Env = append(append(os.Environ(), "NETMOND_DIAL="+l.Addr().String()), env...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -138,6 +165,47 @@ func TestRungsClose(t *testing.T) {
 			t.Errorf("%s: another connection of the same kind went too", rung)
 		}
 	}
+}
+
+// A thread that waits in recv(2) is woken by each rung. Kernels from 6.5 refuse to
+// disconnect a socket that is waited for (tcp_disconnect, EBUSY), most of them no
+// more: there it is shut down.
+func TestRungsWakeBlockedReaders(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	sh(t, "ip link set lo up")
+	for _, rung := range []Rung{Destroy, Pidfd} {
+		d := openDevice(t)
+		d.rung = rung
+		f, _, next := owned(t, d, "NETMOND_BLOCKING=1")
+		if err := d.owners.with(f.Inode, func(int) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		awaitRead(t, d.owners.byInode[f.Inode].pid)
+		if err := d.Close(context.Background(), f, Cause{Reason: NoRoute}); err != nil {
+			t.Fatalf("%s: Close = %v", rung, err)
+		}
+		if line := next(); !strings.HasPrefix(line, "read ") || strings.Contains(line, "read 1") {
+			t.Errorf("%s: the owner got %q", rung, line)
+		} else {
+			t.Logf("%s: %s", rung, line)
+		}
+	}
+}
+
+// awaitRead waits until a thread of the process is in read(2).
+func awaitRead(t *testing.T, pid int) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		calls, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
+		for _, file := range calls {
+			if text, _ := os.ReadFile(file); strings.HasPrefix(string(text), strconv.Itoa(unix.SYS_READ)+" ") {
+				return
+			}
+		}
+	}
+	t.Fatalf("process %d does not come to read", pid)
 }
 
 func TestAdvisoryClosesNothing(t *testing.T) {
