@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -120,6 +121,25 @@ func (w *sweep) end(now time.Time) {
 			w.ended(e, now)
 		}
 		w.report(d)
+	}
+}
+
+// releaseFor bounds how long release takes: a daemon has a second to end.
+const releaseFor = 500 * time.Millisecond
+
+// release lifts the limits at the end: when their path is back, nobody would.
+func (w *sweep) release(start time.Time) {
+	ctx := context.WithoutCancel(w.ctx)
+	for _, e := range w.docket.entries {
+		if !e.armed {
+			continue
+		}
+		if time.Since(start) > releaseFor {
+			return
+		}
+		if err := w.Source.(Armer).Disarm(ctx, e.flow); err != nil {
+			w.report(Decision{Act: Failed, Flow: e.flow, Cause: e.cause, Err: err})
+		}
 	}
 }
 

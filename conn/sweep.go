@@ -108,8 +108,8 @@ const (
 	longestIdle = 500 * time.Millisecond
 )
 
-// Run sweeps until ctx ends, and returns its error. The first update's Old is the
-// state adopted without closing anything.
+// Run sweeps until ctx ends, and returns its error, with no flow left under a time
+// limit. The first update's Old is the state adopted without closing anything.
 func (s *Sweeper) Run(ctx context.Context, in <-chan Update) error {
 	w := sweep{Sweeper: s, ctx: ctx, lost: make(map[uint32]time.Time), judge: s.Judge}
 	if w.judge == nil {
@@ -129,6 +129,7 @@ func (s *Sweeper) Run(ctx context.Context, in <-chan Update) error {
 		}
 		select {
 		case <-ctx.Done():
+			w.release(time.Now())
 			return ctx.Err()
 		case u := <-updates:
 			w.take(u)

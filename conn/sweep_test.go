@@ -27,18 +27,20 @@ import (
 // of a file is its essay and the state, at 0s, in which each begins. Then come
 // the settings
 //
-//	settle D, grace D, rate N, close REASONS, dry-run, exclude PREFIX
+//	settle D, grace D, rate N, close REASONS, dry-run, gentle, exclude PREFIX
 //
 // and what happens when: a time, and
 //
 //	tcp LOCAL REMOTE ...        a flow is dialled (see TestVerdicts)
 //	gone LOCAL REMOTE           ... and closed by its owner
 //	kernel agrees|disagrees|fails   what Confirm will answer
-//	close works|fails|advisory  what Close will answer
+//	close works|fails|advisory  what Close will answer, and Arm and Disarm
 //	listing D|fails             how long it takes to list the flows
 //	churn D N ROUTE             N changes, one each D: ROUTE is added and deleted in turn
+//	end                         of the sweeper
 //	EVENT                       a change, as package iproute reads it; those of one time are one batch
 //	> ACT LOCAL REMOTE REASON[, was ROUTE[, on EVENT]]   what the sweeper must decide then, and nothing else
+//	> limit|lift LOCAL REMOTE   what it must do with a flow's time limit
 //
 // The clock is synctest's, so that times are exact. A day later all is over.
 func TestSweeps(t *testing.T) {
@@ -101,6 +103,9 @@ func playSweep(t *testing.T, base, body string) {
 	}
 	s.sleep(24 * time.Hour)
 	s.stop()
+	for _, f := range s.limited {
+		t.Errorf("%s is under a time limit at the end", f)
+	}
 	slices.Sort(s.got) // what is decided at one time has no order
 	slices.Sort(want)
 	if !slices.EqualFunc(s.got, want, func(got, want string) bool { return got == want || strings.HasPrefix(got, want+", ") }) {
@@ -121,6 +126,9 @@ type stage struct {
 	end    context.CancelFunc
 	result chan error
 
+	limited map[uint64]conn.Flow // flows under a time limit
+	ended   bool
+
 	confirm struct {
 		ok  bool
 		err error
@@ -131,7 +139,7 @@ type stage struct {
 
 func newStage(t *testing.T) *stage {
 	s := &stage{
-		world: newWorld(t), flows: make(map[uint64]conn.Flow),
+		world: newWorld(t), flows: make(map[uint64]conn.Flow), limited: make(map[uint64]conn.Flow),
 		slot: make(chan conn.Update, 1), result: make(chan error, 1), begun: time.Now(),
 	}
 	s.Sweeper = conn.Sweeper{
@@ -167,6 +175,10 @@ func (s *stage) start() {
 }
 
 func (s *stage) stop() {
+	if s.ended {
+		return
+	}
+	s.ended = true
 	s.end()
 	if err := <-s.result; !errors.Is(err, context.Canceled) {
 		s.t.Errorf("Run = %v, want context.Canceled", err)
@@ -205,6 +217,8 @@ func (s *stage) set(line string) {
 		s.Reasons, err = conn.ParseReasons(arg)
 	case "dry-run":
 		s.DryRun = true
+	case "gentle":
+		s.Gentle = true
 	case "exclude":
 		var x conn.Exclusion
 		x, err = conn.ParseExclusion(arg)
@@ -234,6 +248,10 @@ func (s *stage) churn(at time.Duration, args string) (acts []act) {
 var errFake = errors.New("as the scenario says")
 
 func (s *stage) do(what string) {
+	if what == "end" {
+		s.stop()
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	word, arg, _ := strings.Cut(what, " ")
@@ -264,7 +282,7 @@ func (s *stage) dial(f conn.Flow) conn.Flow {
 }
 
 var actNames = map[conn.Act]string{
-	conn.DidClose: "close", conn.WouldClose: "would-close", conn.Disagreed: "disagreed", conn.Failed: "failed", conn.Unread: "unread",
+	conn.DidClose: "close", conn.DidArm: "arm", conn.DidDisarm: "disarm", conn.WouldClose: "would-close", conn.Disagreed: "disagreed", conn.Failed: "failed", conn.Unread: "unread",
 }
 
 func (s *stage) decided(d conn.Decision) string {
@@ -295,6 +313,29 @@ func (s *stage) Flows(context.Context, rtable.Changes) iter.Seq2[conn.Flow, erro
 			yield(conn.Flow{}, listing)
 		}
 	}
+}
+
+// Arm puts a flow under a time limit.
+func (s *stage) Arm(_ context.Context, f conn.Flow, _ conn.Cause) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing == nil {
+		s.limited[f.Cookie] = f
+		s.got = append(s.got, fmt.Sprintf("%v > limit %v %v", s.now(), f.Local, f.Remote))
+	}
+	return s.closing
+}
+
+// Disarm lifts it. What was not limited must not be asked for.
+func (s *stage) Disarm(ctx context.Context, f conn.Flow) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, limited := s.limited[f.Cookie]; !limited || ctx.Err() != nil {
+		s.t.Errorf("%s is disarmed, which was armed: %v, with %v", f, limited, ctx.Err())
+	}
+	delete(s.limited, f.Cookie)
+	s.got = append(s.got, fmt.Sprintf("%v > lift %v %v", s.now(), f.Local, f.Remote))
+	return s.closing
 }
 
 // Close closes a flow. One that its owner has closed is no error.

@@ -150,5 +150,18 @@ func TestGentle(t *testing.T) {
 		if closed := status(t).FlowsClosed; closed["no-route"] != 0 {
 			t.Errorf("status counts %v closed, want none", closed)
 		}
+		s.bus.forget()
+		do(t, "route del default")
+		for _, w := range wires[:2] {
+			act(w, "armed")
+		}
+		if err := s.daemon.stop(); err != nil {
+			t.Errorf("the daemon ended with %v", err)
+		}
+		for i, w := range wires {
+			if got := w.limits(t); got != before[i] {
+				t.Errorf("after the daemon connection %d has %+v, want what it had: %+v", i, got, before[i])
+			}
+		}
 	})
 }
