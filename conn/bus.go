@@ -30,10 +30,11 @@ const (
 	// that hangs keeps a program from following the routes by itself.
 	daemonPatience = time.Second
 
-	// causePatience bounds how long an error waits for its reason, which the daemon
-	// tells once the connection has ended. Longer, and other people's resets take as
-	// long.
-	causePatience = 100 * time.Millisecond
+	// abortPatience and resetPatience bound how long an error waits for its reason,
+	// which the daemon tells once the connection has ended. Longer, and other people's
+	// resets take as long; shorter, and a busy machine loses the reason.
+	abortPatience = time.Second
+	resetPatience = 100 * time.Millisecond
 
 	maxDaemonLine = 1 << 20
 )
@@ -100,7 +101,7 @@ func (d *daemon) greeted() bool {
 	s := &first.Snapshot
 	netns, err := os.Readlink("/proc/self/ns/net")
 	d.epoch, d.rung = first.Epoch, s.Close.rung()
-	return err == nil && s.NetNS == netns && s.State == "OPERATIONAL" && d.epoch != "" && d.rung != Advisory
+	return err == nil && s.NetNS == netns && (s.State == "OPERATIONAL" || s.State == "RESYNC") && d.epoch != "" && d.rung != Advisory
 }
 
 // closing is what a daemon does to stranded flows, and how.
@@ -179,8 +180,11 @@ func (r *Registry) ended(ctx context.Context, local, remote, reason, was string)
 }
 
 // awaitCause waits for the reason of an end that looks like the daemon's doing.
-func (t *tracked) awaitCause() {
-	timer := time.NewTimer(causePatience)
+func (t *tracked) awaitCause(patience time.Duration) {
+	if patience == 0 {
+		return
+	}
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case <-t.closed:

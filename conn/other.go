@@ -7,6 +7,7 @@ import (
 	"errors"
 	"iter"
 	"net"
+	"time"
 
 	"github.com/netmond/netmond/rtable"
 )
@@ -79,4 +80,4 @@ func readSocket(net.Conn, *Flow) {}
 
 func isOver(net.Conn) bool { return false }
 
-func aborted(error, Rung) bool { return false }
+func patienceFor(error, Rung) time.Duration { return 0 }

@@ -183,8 +183,8 @@ func (t *tracked) fail(err error) error {
 	if err == nil {
 		return nil
 	}
-	if t.cause.Load() == nil && aborted(err, Rung(t.registry.endsBy.Load())) {
-		t.awaitCause()
+	if t.cause.Load() == nil {
+		t.awaitCause(patienceFor(err, Rung(t.registry.endsBy.Load())))
 	}
 	if cause := t.cause.Load(); cause != nil {
 		return cause

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -39,16 +40,18 @@ func isOver(c net.Conn) (over bool) {
 	return err == nil && over
 }
 
-// aborted says whether err is how a connection ends that a daemon closes by the
-// rung. A reset or a broken pipe may be the peer's doing as well.
-func aborted(err error, rung Rung) bool {
-	switch rung {
-	case Destroy:
-		return errors.Is(err, syscall.ECONNABORTED) || errors.Is(err, syscall.EPIPE)
-	case Pidfd:
-		return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+// patienceFor is how long err may wait for its reason, where it is how a connection
+// ends that a daemon closes by the rung. A reset or a broken pipe may be the peer's
+// doing as well; an abort is not (tcp_abort).
+func patienceFor(err error, rung Rung) time.Duration {
+	switch {
+	case rung == Advisory:
+	case errors.Is(err, syscall.ECONNABORTED):
+		return abortPatience
+	case errors.Is(err, syscall.EPIPE), rung == Pidfd && errors.Is(err, syscall.ECONNRESET):
+		return resetPatience
 	}
-	return false
+	return 0
 }
 
 func readSocketFD(fd int, f *Flow) {
