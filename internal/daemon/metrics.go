@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -55,6 +56,7 @@ func (d *Daemon) Metrics() string {
 		}
 	}
 
+	e.plain("goroutines", "gauge", "Goroutines of the daemon; more and more of them would be a leak.", uint64(runtime.NumGoroutine()))
 	e.plain("bus_lost_messages_total", "counter", "Messages lost to subscribers that fell behind.", d.Bus.Lost())
 	return e.String()
 }

@@ -123,7 +123,8 @@ func TestExposition(t *testing.T) {
 		"flows_judged_total": dto.MetricType_COUNTER, "flows_closed_total": dto.MetricType_COUNTER,
 		"flow_close_failures_total": dto.MetricType_COUNTER, "disagreements_total": dto.MetricType_COUNTER,
 		"checks_total": dto.MetricType_COUNTER, "check_duration_seconds": dto.MetricType_HISTOGRAM,
-		"uplink_internet": dto.MetricType_GAUGE, "bus_lost_messages_total": dto.MetricType_COUNTER,
+		"uplink_internet": dto.MetricType_GAUGE, "goroutines": dto.MetricType_GAUGE,
+		"bus_lost_messages_total": dto.MetricType_COUNTER,
 	}
 	for name, kind := range kinds {
 		f := families["netmond_"+name]
