@@ -14,6 +14,7 @@ GO          ?= go
 OLDEST      := go1.23.12
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PORTABLE    := ./board ./cmd/... ./conn ./cpd ./internal/... ./rtable ./rtnl ./smd
+MANAGERS    := NetworkManager dbus-daemon dhcpcd openvpn udhcpc udhcpd
 BIG_ENDIAN  := ./conn ./internal/netlink ./rtable ./rtnl
 LDFLAGS     := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false
@@ -54,7 +55,7 @@ demo: build ## the point of it in ten seconds
 test: need format vet staticcheck oldest mini mips race metrics unit ## everything that must hold
 
 need:
-	@scripts/need busybox dash gcc ip mandoc mosquitto mosquitto_pub nft python3 qemu-mips-static shellcheck socat systemd-analyze zsh
+	@scripts/need $(MANAGERS) busybox dash gcc ip mandoc mosquitto mosquitto_pub nft python3 qemu-mips-static shellcheck socat systemd-analyze zsh
 
 format: ## gofmt
 	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "gofmt -w these:"; echo "$$bad"; exit 1; fi
@@ -116,7 +117,7 @@ fuzz: ## each fuzz target for FUZZTIME (60s)
 	done
 
 kernel: ## the tests against this kernel, none of them skipped
-	@scripts/need ip nft
+	@scripts/need $(MANAGERS) busybox ip nft
 	NETMOND_KERNEL=1 $(GO) test -count=1 -v ./test/kernel
 
 oracle: ## the table against the kernel on new random sequences, for SECONDS (600)

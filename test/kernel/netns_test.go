@@ -31,6 +31,7 @@
 //	watch_test.go     watch(t), sniff(t)      the table that follows; the raw messages
 //	                  fresh(t)                the table of a new dump
 //	ask_test.go       newAsker(t)             RTM_GETROUTE
+//	manager_test.go   manage(t, ns, ...)      a network manager, from Debian's packages, beside the daemon
 //	scene_test.go     newScene(t)             all of these at once: what the kernel said, what Changes
 //	                                          told, and whether the table is right, after each act
 //
