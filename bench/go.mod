@@ -12,7 +12,6 @@ require (
 )
 
 require (
-	github.com/gaissmai/bart v0.24.0 // indirect
 	github.com/google/go-cmp v0.6.0 // indirect
 	github.com/josharian/native v1.1.0 // indirect
 	github.com/mdlayher/netlink v1.7.2 // indirect

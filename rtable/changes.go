@@ -5,8 +5,6 @@ import (
 	"maps"
 	"net/netip"
 
-	"github.com/gaissmai/bart"
-
 	"github.com/netmond/netmond/rtnl"
 )
 
@@ -15,7 +13,7 @@ import (
 // returned.
 type Changes struct {
 	list       []Change
-	touched    *bart.Lite          // destinations whose lookup may answer otherwise
+	touched    *prefixes           // destinations whose lookup may answer otherwise
 	narrow     []netip.Prefix      // the same, in a list
 	coarse     bool                // narrow holds more than what was touched
 	sources    map[netip.Addr]bool // local addresses that came or went
@@ -57,7 +55,7 @@ func (c Changes) Len() int { return len(c.list) }
 // Touches says whether a lookup of the destination a may answer otherwise than
 // before. It errs on the side of true.
 func (c Changes) Touches(a netip.Addr) bool {
-	return c.everything || c.touched != nil && c.touched.Contains(plain(a))
+	return c.everything || c.touched.holds(plain(a))
 }
 
 // TouchesFlow says whether a flow between the two addresses can be concerned: by
@@ -71,9 +69,9 @@ func (c Changes) TouchesLink(ifindex uint32) bool { return c.links[ifindex] }
 
 func (c *Changes) touch(p netip.Prefix) {
 	if c.touched == nil {
-		c.touched = new(bart.Lite)
+		c.touched = new(prefixes)
 	}
-	c.touched.Insert(p)
+	c.touched.put(p)
 	c.addNarrow(p)
 }
 
@@ -148,12 +146,11 @@ func Merge(steps []Changes) Changes {
 	for _, c := range steps {
 		out.everything = out.everything || c.everything
 		out.first = out.first || c.first
-		switch {
-		case c.touched == nil:
-		case out.touched == nil:
-			out.touched = c.touched.Clone()
-		default:
-			out.touched.Union(c.touched)
+		if c.touched != nil {
+			if out.touched == nil {
+				out.touched = new(prefixes)
+			}
+			out.touched.putAll(c.touched)
 		}
 		out.coarse = out.coarse || c.coarse
 		for _, p := range c.narrow {

@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/gaissmai/bart"
-
 	"github.com/netmond/netmond/rtnl"
 )
 
@@ -44,19 +42,12 @@ func sameBody(a, b *rtnl.Route) bool {
 }
 
 // interned is the set of bodies in use, and of some that no longer are: a
-// persistent hash table, which is a trie over the 32 bits of the hash. The zero
-// value is empty.
+// persistent hash table, which is a trie over the hashes. The zero value is empty.
 type interned struct {
-	byHash *bart.Table[*collision]
+	byHash *trie // buckets of the bodies of equal hash
 	size   int   // bodies in the set
 	live   int   // bodies in use when it was last pruned
 	last   *body // the one found last; a dump repeats itself
-}
-
-// collision is a list of bodies of equal hash.
-type collision struct {
-	body *body
-	next *collision
 }
 
 // find returns the body of r, and the set with it in it. Where owned is set the
@@ -66,30 +57,35 @@ func (in interned) find(r *rtnl.Route, owned bool) (*body, interned) {
 		return in.last, in
 	}
 	hash := hashBody(r)
-	key := hashKey(hash)
 	if in.byHash == nil {
-		in.byHash = new(bart.Table[*collision])
+		in.byHash, owned = new(trie), true
 	}
-	chain, _ := in.byHash.Get(key)
-	for c := chain; c != nil; c = c.next {
-		if c.body.is(r) {
-			in.last = c.body
-			return c.body, in
+	if equal, ok := in.byHash.Get(hashKey(hash)); ok {
+		for _, b := range equal.routes {
+			if b.is(r) {
+				in.last = b
+				return b, in
+			}
 		}
 	}
 	b := &body{Route: *r, hash: hash}
 	b.Dst = shape(r.Dst)
 	b.NextHops = slices.Clone(r.NextHops) // r's may be a piece of a larger block
 	b.alone = &bucket{[]*body{b}}
-	chain = &collision{b, chain}
-	if owned {
-		in.byHash.Insert(key, chain)
-	} else {
-		in.byHash = in.byHash.InsertPersist(key, chain)
-	}
-	in.size++
 	in.last = b
-	return b, in
+	return b, in.with(b, owned)
+}
+
+// with is the set with b in it. Where owned is set the set is changed in place.
+func (in interned) with(b *body, owned bool) interned {
+	in.byHash = in.byHash.update(hashKey(b.hash), owned, func(equal *bucket) *bucket {
+		if equal == nil {
+			return b.alone
+		}
+		return &bucket{append(slices.Clip(equal.routes), b)}
+	})
+	in.size++
+	return in
 }
 
 // recentBody is find for a private edit, which asks for few bodies a million
@@ -149,9 +145,9 @@ func (in interned) all() iter.Seq[*body] {
 		if in.byHash == nil {
 			return
 		}
-		for _, chain := range in.byHash.All4() {
-			for c := chain; c != nil; c = c.next {
-				if !yield(c.body) {
+		for _, equal := range in.byHash.All() {
+			for _, b := range equal.routes {
+				if !yield(b) {
 					return
 				}
 			}
@@ -165,28 +161,27 @@ func (in interned) pruned(t *Table) interned {
 	if in.size < in.live+1024+t.Len()/64 {
 		return in
 	}
-	out := interned{byHash: new(bart.Table[*collision])}
+	out := interned{byHash: new(trie)}
 	seen := make(map[*body]bool)
 	for _, tables := range t.fibs {
 		for _, f := range tables {
 			for _, b := range f.all() {
 				for _, x := range b.routes {
-					if seen[x] {
-						continue
+					if !seen[x] {
+						seen[x] = true
+						out = out.with(x, true)
 					}
-					seen[x] = true
-					key := hashKey(x.hash)
-					chain, _ := out.byHash.Get(key)
-					out.byHash.Insert(key, &collision{x, chain})
 				}
 			}
 		}
 	}
-	out.size, out.live = len(seen), len(seen)
+	out.live = out.size
 	return out
 }
 
-// hashKey is a hash as a prefix of the trie.
+// hashKey is the upper half of a hash as a prefix of the trie: so it has two
+// levels, and a body in a list of many costs eight bytes, where with all of the
+// hash each would have a node.
 func hashKey(h uint32) netip.Prefix {
-	return netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(h >> 24), byte(h >> 16), byte(h >> 8), byte(h)}), 32)
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(h >> 24), byte(h >> 16)}), 16)
 }

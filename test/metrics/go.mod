@@ -11,7 +11,6 @@ require (
 )
 
 require (
-	github.com/gaissmai/bart v0.24.0 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	golang.org/x/sys v0.33.0 // indirect
 	google.golang.org/protobuf v1.36.5 // indirect

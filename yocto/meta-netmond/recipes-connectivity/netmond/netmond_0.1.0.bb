@@ -6,7 +6,7 @@ HOMEPAGE = "https://github.com/netmond/netmond"
 BUGTRACKER = "https://github.com/netmond/netmond/issues"
 SECTION = "net"
 
-# netmond itself and bart are MIT, golang.org/x/sys and Go's runtime BSD-3-Clause.
+# netmond itself is MIT, golang.org/x/sys and Go's runtime BSD-3-Clause.
 LICENSE = "MIT & BSD-3-Clause"
 LIC_FILES_CHKSUM = "file://src/${GO_IMPORT}/LICENSE;md5=48dc0c03cf763ec8eea2cd04944f0e0d"
 
