@@ -2,7 +2,6 @@ package board
 
 import (
 	"cmp"
-	"encoding/json"
 	"io"
 	"io/fs"
 	"maps"
@@ -10,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/netmond/netmond/internal/minijson"
 )
 
 const (
@@ -113,7 +114,7 @@ type boardJSON struct {
 }
 
 func readBoard(fsys fs.FS) (b boardJSON) {
-	if json.Unmarshal([]byte(readFile(fsys, "etc/board.json")), &b) != nil {
+	if minijson.Unmarshal([]byte(readFile(fsys, "etc/board.json")), &b) != nil {
 		return boardJSON{}
 	}
 	return b

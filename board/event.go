@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/netmond/netmond/internal/minijson"
 )
 
 // An Event is a message of the bus, for hooks.
@@ -32,7 +34,7 @@ const (
 func (e Event) Env() []string {
 	vars := map[string]string{"CLASS": e.Class, "SEQ": strconv.FormatUint(e.Seq, 10)}
 	var object map[string]json.RawMessage
-	if json.Unmarshal(e.Msg, &object) != nil {
+	if minijson.Unmarshal(e.Msg, &object) != nil {
 		object = nil
 	}
 	for _, key := range slices.Sorted(maps.Keys(object)) {
@@ -75,7 +77,7 @@ func scalar(value json.RawMessage) (string, bool) {
 		return "", false
 	case '"':
 		var s string
-		err := json.Unmarshal(value, &s)
+		err := minijson.Unmarshal(value, &s)
 		return s, err == nil && len(s) <= maxValue
 	}
 	return string(value), true

@@ -1,10 +1,11 @@
 package cpd
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/netmond/netmond/internal/minijson"
 )
 
 // Unrestricted is the URI by which a network says that it has no captive portal
@@ -68,7 +69,7 @@ func parseCapport(body []byte) (Capport, error) {
 		Seconds   *float64 `json:"seconds-remaining"`
 		Bytes     *float64 `json:"bytes-remaining"`
 	}
-	if err := json.Unmarshal(body, &doc); err != nil {
+	if err := minijson.Unmarshal(body, &doc); err != nil {
 		return Capport{}, errors.New("cpd: capport: not a JSON object as RFC 8908 has it")
 	}
 	if doc.Captive == nil {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/netmond/netmond/internal/minijson"
 )
 
 // Lease is what the system's network configuration knows of one link. The zero
@@ -85,7 +87,7 @@ func NetifdLease(dump []byte, dev string) (Lease, error) {
 			Data      map[string]json.RawMessage `json:"data"`
 		} `json:"interface"`
 	}
-	if err := json.Unmarshal(dump, &doc); err != nil {
+	if err := minijson.Unmarshal(dump, &doc); err != nil {
 		return Lease{}, fmt.Errorf("cpd: lease: netifd: %w", err)
 	}
 	var l Lease
@@ -98,7 +100,7 @@ func NetifdLease(dump []byte, dev string) (Lease, error) {
 		}
 		for _, key := range [...]string{"captive_portal_uri", "captive_portal", "captive-portal", "capport"} {
 			var uri string
-			if raw, ok := i.Data[key]; ok && json.Unmarshal(raw, &uri) == nil {
+			if raw, ok := i.Data[key]; ok && minijson.Unmarshal(raw, &uri) == nil {
 				l.announce(uri)
 			}
 		}

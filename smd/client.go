@@ -11,6 +11,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"github.com/netmond/netmond/internal/minijson"
 )
 
 // ErrNoDaemon says that nobody serves the socket: it does not exist, or the
@@ -169,7 +171,7 @@ func (c *Client) read() (l line, err error) {
 	case err != nil:
 		return l, err
 	}
-	if err := json.Unmarshal(text, &l); err != nil {
+	if err := minijson.Unmarshal(text, &l); err != nil {
 		return l, fmt.Errorf("answer: %w", err)
 	}
 	return l, nil

@@ -1,29 +1,23 @@
 package smd
 
 import (
-	"bytes"
-	"encoding/json"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/netmond/netmond/internal/minijson"
 )
 
 // appender is a value that writes itself as compact JSON, as all payloads of
 // this package do.
 type appender interface{ AppendJSON([]byte) []byte }
 
-// marshal returns v as compact JSON in one line. Unlike json.Marshal it leaves
-// <, > and & readable: nothing here is pasted into HTML.
+// marshal returns v as compact JSON in one line. It leaves <, > and & readable:
+// nothing here is pasted into HTML.
 func marshal(v any) ([]byte, error) {
 	if a, ok := v.(appender); ok {
 		return a.AppendJSON(nil), nil
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	return minijson.Append(nil, v)
 }
 
 const hex = "0123456789abcdef"

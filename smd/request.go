@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"unicode/utf8"
+
+	"github.com/netmond/netmond/internal/minijson"
 )
 
 // maxRequest is the longest request line in bytes, without its end. A smaller
@@ -24,47 +26,52 @@ var (
 type request struct {
 	ID    json.RawMessage `json:"id"` // nil if absent; else any JSON, echoed
 	Do    string          `json:"do"`
-	Class classList       `json:"class"` // events, send
 	Since *string         `json:"since"` // events; nil if absent
 	Msg   json.RawMessage `json:"msg"`   // send
+	Class Class           `json:"-"`     // events, send
 }
 
-// classList reads one class or a list of them.
-type classList Class
-
-func (l *classList) UnmarshalJSON(text []byte) error {
+// parseClasses reads one class or a list of them.
+func parseClasses(text json.RawMessage) (set Class, err error) {
+	if text == nil {
+		return 0, nil
+	}
 	var names []string
-	if json.Unmarshal(text, &names) != nil {
+	if minijson.Unmarshal(text, &names) != nil {
 		names = make([]string, 1)
-		if json.Unmarshal(text, &names[0]) != nil {
-			return errors.New(`smd: class: want a name or a list of names`)
+		if minijson.Unmarshal(text, &names[0]) != nil {
+			return 0, errors.New(`smd: class: want a name or a list of names`)
 		}
 	}
-	*l = 0
 	for _, name := range names {
 		c, err := ParseClass(name)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		*l |= classList(c)
+		set |= c
 	}
-	return nil
+	return set, nil
 }
 
 // parseRequest reads a line. errNotJSON is fatal to the connection; with any
 // other error the request has its ID, to answer to.
 func parseRequest(line []byte) (request, error) {
-	if !utf8.Valid(line) || !json.Valid(line) {
+	if !utf8.Valid(line) || !minijson.Valid(line) {
 		return request{}, errNotJSON
 	}
 	var id struct {
-		ID json.RawMessage `json:"id"`
+		ID    json.RawMessage `json:"id"`
+		Class json.RawMessage `json:"class"`
 	}
-	if err := json.Unmarshal(line, &id); err != nil {
+	if err := minijson.Unmarshal(line, &id); err != nil {
 		return request{}, errors.New(`smd: request: want an object, as in {"do":"status"}`)
 	}
 	var r request
-	if err := json.Unmarshal(line, &r); err != nil {
+	err := minijson.Unmarshal(line, &r)
+	if err == nil {
+		r.Class, err = parseClasses(id.Class)
+	}
+	if err != nil {
 		var t *json.UnmarshalTypeError
 		if errors.As(err, &t) {
 			err = fmt.Errorf("smd: request: %s: want a %s, not a %s", t.Field, t.Type, t.Value)
@@ -76,14 +83,14 @@ func parseRequest(line []byte) (request, error) {
 
 // parsePayload returns the payload of a client's message, compacted.
 func parsePayload(msg json.RawMessage) (json.RawMessage, error) {
-	var b bytes.Buffer
-	if len(msg) == 0 || msg[0] != '{' || json.Compact(&b, msg) != nil {
+	b, err := minijson.Compact(nil, msg)
+	if err != nil || b[0] != '{' {
 		return nil, errors.New(`smd: send: msg: want an object`)
 	}
-	if b.Len() > MaxPayload {
-		return nil, fmt.Errorf("smd: send: msg of %d bytes: at most %d", b.Len(), MaxPayload)
+	if len(b) > MaxPayload {
+		return nil, fmt.Errorf("smd: send: msg of %d bytes: at most %d", len(b), MaxPayload)
 	}
-	return b.Bytes(), nil
+	return b, nil
 }
 
 // readLine returns the next line without its end; it is valid until the next

@@ -1,6 +1,10 @@
 package smd
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/netmond/netmond/internal/minijson"
+)
 
 // The payloads netmond publishes. Each writes itself as JSON of at most
 // MaxPayload bytes with its keys in a fixed order: all text is escaped, and what
@@ -66,7 +70,7 @@ func (t Trigger) AppendJSON(b []byte) []byte {
 // ParseTrigger returns what a payload asks for; ok is false if it is no trigger.
 func ParseTrigger(payload json.RawMessage) (trigger string, ok bool) {
 	var t Trigger
-	err := json.Unmarshal(payload, &t)
+	err := minijson.Unmarshal(payload, &t)
 	return t.Trigger, err == nil && t.Trigger != ""
 }
 

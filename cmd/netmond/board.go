@@ -10,6 +10,7 @@ import (
 	"github.com/netmond/netmond/smd"
 
 	"github.com/netmond/netmond/internal/daemon"
+	"github.com/netmond/netmond/internal/minijson"
 )
 
 // startBoard starts what shows the daemon's state on the device: hook scripts and
@@ -68,5 +69,5 @@ func shown(s *daemon.State) board.State {
 // check, a link, a flow, the daemon's state. Routes and triggers are too many.
 func forHooks(payload json.RawMessage) bool {
 	var m struct{ Type, State string }
-	return json.Unmarshal(payload, &m) == nil && (m.Type != "" || m.State != "")
+	return minijson.Unmarshal(payload, &m) == nil && (m.Type != "" || m.State != "")
 }

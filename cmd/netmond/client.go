@@ -13,6 +13,7 @@ import (
 	"github.com/netmond/netmond/smd"
 
 	"github.com/netmond/netmond/internal/daemon"
+	"github.com/netmond/netmond/internal/minijson"
 	"github.com/netmond/netmond/internal/view"
 )
 
@@ -45,7 +46,7 @@ func ask(ctx context.Context, socket string, request, out any) (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	return true, json.Unmarshal(answer, out)
+	return true, minijson.Unmarshal(answer, out)
 }
 
 // validLink checks the name of a link in an operand or flag, "" included: a daemon
@@ -75,7 +76,7 @@ func items[T any](ctx context.Context, socket string, request any) (iter.Seq2[T,
 		for raw, err := range c.Stream(ctx, request) {
 			var v T
 			if err == nil {
-				err = json.Unmarshal(raw, &v)
+				err = minijson.Unmarshal(raw, &v)
 			}
 			if !yield(v, err) || err != nil {
 				return
@@ -86,7 +87,7 @@ func items[T any](ctx context.Context, socket string, request any) (iter.Seq2[T,
 
 // printJSON prints one value on one line.
 func printJSON(w io.Writer, v any) error {
-	b, err := json.Marshal(v)
+	b, err := minijson.Marshal(v)
 	if err != nil {
 		return err
 	}
@@ -101,7 +102,7 @@ func printList[T any](w io.Writer, list iter.Seq2[T, error]) error {
 		if err != nil {
 			return err
 		}
-		b, err := json.Marshal(v)
+		b, err := minijson.Marshal(v)
 		if err != nil {
 			return err
 		}
@@ -237,7 +238,7 @@ func runSend(ctx context.Context, c *invocation) error {
 	if _, err := smd.ParseClass(operands[0]); err != nil {
 		return usageError{err}
 	}
-	if !json.Valid([]byte(operands[1])) {
+	if !minijson.Valid([]byte(operands[1])) {
 		return usageError{fmt.Errorf("%q is not JSON", operands[1])}
 	}
 	var answer json.RawMessage

@@ -15,6 +15,7 @@ import (
 	"github.com/netmond/netmond/smd"
 
 	"github.com/netmond/netmond/internal/daemon"
+	"github.com/netmond/netmond/internal/minijson"
 	"github.com/netmond/netmond/internal/ubus"
 )
 
@@ -66,7 +67,7 @@ func method(name string, verb smd.Verb) ubus.Method {
 		if name == "routes" || name == "flows" {
 			v = items
 		}
-		raw, err := json.Marshal(v)
+		raw, err := minijson.Marshal(v)
 		if err != nil || len(raw) > 0 && raw[0] == '{' {
 			return json.RawMessage(raw), err
 		}
@@ -99,7 +100,7 @@ func (o *openwrt) run(ctx context.Context) error {
 func (o *openwrt) hotplug(ctx context.Context, m smd.Message) {
 	env := board.Event{Class: m.Class.String(), Seq: m.Seq, Msg: m.Payload}.Env()
 	var f struct{ Type, Dev, State, Act, Result string }
-	if json.Unmarshal(m.Payload, &f) != nil {
+	if minijson.Unmarshal(m.Payload, &f) != nil {
 		return
 	}
 	action := strings.ToLower(strings.ReplaceAll(strings.Join(slices.DeleteFunc([]string{f.Type, f.Act, f.Result, f.State}, func(s string) bool { return s == "" }), "-"), " ", "-"))
@@ -153,7 +154,7 @@ func (o *openwrt) logical(ctx context.Context, dev string) string {
 			Device    string
 		}
 	}
-	if json.Unmarshal(raw, &dump) != nil {
+	if minijson.Unmarshal(raw, &dump) != nil {
 		return ""
 	}
 	names := make(map[string]bool)

@@ -43,12 +43,17 @@ var rules = []rule{
 	{"internal/uci", nil, "it reads a file format"},
 	{"internal/ubus", nil, "it speaks a protocol, whatever is said"},
 	{"internal/iproute", []string{"rtnl"}, "it reads what rtnl writes, for tests"},
+	{"internal/minijson", nil, "it stands in for encoding/json"},
 	{"cmd/netmond", append(library, "internal/daemon", "internal/netlink", "internal/ubus", "internal/uci", "internal/view"),
 		"it puts the parts together, and internal/iproute is for tests"},
 	{"examples/", library, "users cannot import more"},
 	{"internal/tool/", nil, "tools build packages, not netmond"},
 	{"test/", nil, "it watches from outside"},
 }
+
+// standard may be imported by any package with a rule of its own, as what they
+// stand in for may.
+var standard = []string{"internal/minijson"}
 
 // ruleFor finds the rule for a package, by its own name or that of a folder
 // above it.
@@ -67,6 +72,7 @@ func verdict(from, to string) string {
 	switch {
 	case !ok:
 		return from + " has no rule: give it one in " + module + "/internal/arch"
+	case slices.Contains(standard, to) && !strings.HasSuffix(r.pkg, "/"):
 	case !slices.Contains(r.may, to):
 		return from + " must not import " + to + ": " + r.because
 	}
@@ -123,8 +129,15 @@ func TestRulesForbid(t *testing.T) {
 // have owners.
 var locks = []string{"conn/registry.go", "smd/bus.go"}
 
+// weighty are the packages of which only the types may be named, since what they
+// do is linked with all it needs as soon as it is called.
+var weighty = map[string]string{"json": "internal/minijson does it in a sixth of the code"}
+
+// light are the types of weighty packages that are in use.
+var light = []string{"RawMessage", "Marshaler", "UnmarshalTypeError", "UnsupportedTypeError", "UnsupportedValueError"}
+
 // TestHouseRules holds what goes for every shipped file: no mutex but in the
-// types that are shared, no init, no sleep.
+// types that are shared, no init, no sleep, no code of what is weighty.
 func TestHouseRules(t *testing.T) {
 	eachFile(t, func(name string, f *ast.File) {
 		if r, _ := ruleFor(path.Dir(name)); strings.HasSuffix(r.pkg, "/") {
@@ -144,6 +157,8 @@ func TestHouseRules(t *testing.T) {
 					t.Errorf("%s sleeps: wait for the event, or for ctx", name)
 				case x.Name == "sync" && strings.HasSuffix(n.Sel.Name, "Mutex") && !slices.Contains(locks, name):
 					t.Errorf("%s has a sync.%s: give the state one owner", name, n.Sel.Name)
+				case weighty[x.Name] != "" && !slices.Contains(light, n.Sel.Name):
+					t.Errorf("%s uses %s.%s: %s", name, x.Name, n.Sel.Name, weighty[x.Name])
 				}
 			}
 			return true

@@ -14,6 +14,7 @@ import (
 	"github.com/netmond/netmond/rtable"
 	"github.com/netmond/netmond/smd"
 
+	"github.com/netmond/netmond/internal/minijson"
 	"github.com/netmond/netmond/internal/view"
 )
 
@@ -45,7 +46,7 @@ func (d *Daemon) Verbs() map[string]smd.Verb {
 
 // decode reads a request, whose keys are matched without regard to case.
 func decode(req json.RawMessage, into any) error {
-	if err := json.Unmarshal(req, into); err != nil {
+	if err := minijson.Unmarshal(req, into); err != nil {
 		return fmt.Errorf("request: %w", err)
 	}
 	return nil
@@ -174,7 +175,7 @@ func (d *Daemon) routes(_ context.Context, req json.RawMessage, item func(any) e
 	}
 	name := string(q.Table)
 	if len(q.Table) > 0 && q.Table[0] == '"' {
-		if err := json.Unmarshal(q.Table, &name); err != nil {
+		if err := minijson.Unmarshal(q.Table, &name); err != nil {
 			return nil, err
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/netmond/netmond/internal/minijson"
 )
 
 // Blobmsg (libubox, blobmsg.h and blobmsg_json.c)
@@ -47,73 +49,65 @@ func Encode(value any) ([]byte, error) {
 	if raw, ok := value.(json.RawMessage); value == nil || ok && raw == nil {
 		return nil, nil
 	}
-	text, err := json.Marshal(value)
+	text, err := minijson.Marshal(value)
 	if err != nil {
 		return nil, fmt.Errorf("ubus: encode: %w", err)
 	}
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.UseNumber()
-	if first, _ := dec.Token(); first != json.Delim('{') {
+	if text[0] != '{' {
 		return nil, fmt.Errorf("ubus: encode: %.32q is not an object", text)
 	}
-	return appendMembers(nil, dec, true, 0)
+	return appendMembers(nil, text, 0)
 }
 
-// appendMembers appends the rest of the object or array that dec is in.
-func appendMembers(b []byte, dec *json.Decoder, named bool, depth int) ([]byte, error) {
+// appendMembers appends the members or elements of text, a valid object or array.
+func appendMembers(b, text []byte, depth int) ([]byte, error) {
 	if depth == maxDepth {
 		return nil, fmt.Errorf("ubus: encode: nested deeper than %d", maxDepth)
 	}
-	for dec.More() {
-		var name string
-		if named {
-			token, err := dec.Token()
-			if err != nil {
-				return nil, fmt.Errorf("ubus: encode: %w", err)
-			}
-			name = token.(string) // encoding/json lets nothing else be a key
-		}
-		value, err := dec.Token()
-		if err != nil {
-			return nil, fmt.Errorf("ubus: encode: %w", err)
-		}
-		if b, err = appendField(b, name, value, dec, depth); err != nil {
+	for name, value := range minijson.Each(text) {
+		var err error
+		if b, err = appendField(b, name, value, depth); err != nil {
 			return nil, err
 		}
 		if len(b) > maxFields {
 			return nil, errTooLarge
 		}
 	}
-	_, err := dec.Token() // the closing bracket
-	return b, err
+	return b, nil
 }
 
-// appendField appends one value, of which dec has just returned the first token.
-func appendField(b []byte, name string, value json.Token, dec *json.Decoder, depth int) ([]byte, error) {
+// appendField appends one value, which is valid JSON.
+func appendField(b []byte, name string, value []byte, depth int) ([]byte, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
 	start := len(b)
 	open := func(t Type) { b = openField(b, t, name) }
 	var err error
-	switch v := value.(type) {
-	case nil:
+	switch value[0] {
+	case 'n':
 		open(null)
-	case bool:
+	case 't':
 		open(Bool)
-		if v {
-			b = append(b, 1)
-		} else {
-			b = append(b, 0)
-		}
-	case string:
-		if strings.IndexByte(v, 0) >= 0 {
+		b = append(b, 1)
+	case 'f':
+		open(Bool)
+		b = append(b, 0)
+	case '"':
+		var s string
+		if err = minijson.Unmarshal(value, &s); err == nil && strings.IndexByte(s, 0) >= 0 {
 			return nil, fmt.Errorf("ubus: encode: %s: a string with a NUL", name)
 		}
 		open(String)
-		b = append(append(b, v...), 0)
-	case json.Number:
-		if n, err := strconv.ParseInt(v.String(), 10, 64); err == nil {
+		b = append(append(b, s...), 0)
+	case '{':
+		open(Table)
+		b, err = appendMembers(b, value, depth+1)
+	case '[':
+		open(Array)
+		b, err = appendMembers(b, value, depth+1)
+	default:
+		if n, err := strconv.ParseInt(string(value), 10, 64); err == nil {
 			if n == int64(int32(n)) {
 				open(Int32)
 				b = binary.BigEndian.AppendUint32(b, uint32(n))
@@ -123,20 +117,12 @@ func appendField(b []byte, name string, value json.Token, dec *json.Decoder, dep
 			}
 			break
 		}
-		f, err := v.Float64()
+		f, err := strconv.ParseFloat(string(value), 64)
 		if err != nil {
 			return nil, fmt.Errorf("ubus: encode: %s: %w", name, err)
 		}
 		open(Double)
 		b = binary.BigEndian.AppendUint64(b, math.Float64bits(f))
-	case json.Delim:
-		named := v == '{'
-		if named {
-			open(Table)
-		} else {
-			open(Array)
-		}
-		b, err = appendMembers(b, dec, named, depth+1)
 	}
 	if err != nil {
 		return nil, err
@@ -265,6 +251,6 @@ func cString(b []byte) string { return string(b[:slices.Index(b, 0)]) }
 
 func appendJSONString(dst []byte, s string) []byte {
 	// Marshal would write the replacement in another way than U+FFFD itself.
-	quoted, _ := json.Marshal(strings.ToValidUTF8(s, "\uFFFD"))
+	quoted, _ := minijson.Marshal(strings.ToValidUTF8(s, "\uFFFD"))
 	return append(dst, quoted...)
 }

@@ -1,7 +1,6 @@
 package view
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -11,6 +10,8 @@ import (
 
 	"github.com/netmond/netmond/rtnl"
 	"github.com/netmond/netmond/smd"
+
+	"github.com/netmond/netmond/internal/minijson"
 )
 
 // EventJSON is an event as the line of the local API.
@@ -60,7 +61,7 @@ func seconds(d time.Duration) string {
 
 func snapshot(raw json.RawMessage) string {
 	var s Status
-	if json.Unmarshal(raw, &s) != nil {
+	if minijson.Unmarshal(raw, &s) != nil {
 		return "a state that is not understood"
 	}
 	return fmt.Sprintf("%s: %d routes, %d links, %d uplinks", s.State, s.Routes, s.Links, len(s.Uplinks))
@@ -71,7 +72,7 @@ func snapshot(raw json.RawMessage) string {
 // they are.
 func message(m smd.Message) (kind, text, colour string) {
 	var key struct{ RT, Type, Trigger, State string }
-	if m.Class&(smd.Network|smd.System) != 0 && json.Unmarshal(m.Payload, &key) == nil {
+	if m.Class&(smd.Network|smd.System) != 0 && minijson.Unmarshal(m.Payload, &key) == nil {
 		var words func([]byte) (kind, text, colour string)
 		switch {
 		case key.RT != "":
@@ -104,7 +105,7 @@ func message(m smd.Message) (kind, text, colour string) {
 func told[T any](words func(T) (kind, text, colour string)) func([]byte) (kind, text, colour string) {
 	return func(raw []byte) (string, string, string) {
 		var v T
-		if json.Unmarshal(raw, &v) != nil {
+		if minijson.Unmarshal(raw, &v) != nil {
 			return "", "", plain
 		}
 		return words(v)
@@ -197,25 +198,16 @@ func state(s smd.State) (kind, text, colour string) { return "state", s.State, p
 
 // pairs puts a message's keys and values in a line, in their order.
 func pairs(raw json.RawMessage) string {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+	if !minijson.Valid(raw) || raw[0] != '{' {
 		return string(raw)
 	}
 	var words []string
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return string(raw)
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return string(raw)
-		}
+	for key, value := range minijson.Each(raw) {
 		var s string
-		if json.Unmarshal(value, &s) != nil {
+		if minijson.Unmarshal(value, &s) != nil {
 			s = string(value)
 		}
-		words = append(words, fmt.Sprintf("%v=%s", key, s))
+		words = append(words, key+"="+s)
 	}
 	return strings.Join(words, " ")
 }
