@@ -5,9 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,8 +39,21 @@ type Hooks struct {
 	Timeout time.Duration
 
 	// Log takes the scripts' output and failures; nil discards them.
-	Log *slog.Logger
+	Log Logger
 }
+
+// Logger is what Hooks need of a *slog.Logger. It is named here since the import
+// of log/slog would cost a small program 90 KB of flash.
+type Logger interface {
+	Info(msg string, args ...any)
+	Warn(msg string, args ...any)
+}
+
+// discard is the Logger of who has none.
+type discard struct{}
+
+func (discard) Info(string, ...any) {}
+func (discard) Warn(string, ...any) {}
 
 const (
 	defaultTimeout = 10 * time.Second
@@ -75,7 +86,7 @@ func (h *Hooks) Run(ctx context.Context, events <-chan Event) {
 	}
 	r.Timeout = cmp.Or(r.Timeout, defaultTimeout)
 	if r.Log == nil {
-		r.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+		r.Log = discard{}
 	}
 	ended := ctx.Done()
 	for events != nil || len(r.scripts) > 0 {
@@ -163,13 +174,13 @@ func (r *hookRun) start(ctx context.Context, name string, e Event, lost uint64) 
 	if err != nil {
 		return false
 	}
-	log := r.Log.With("hook", name)
 	if lost > 0 {
-		log.Warn("hook too slow", "lost", lost)
+		r.Log.Warn("hook too slow", "hook", name, "lost", lost)
 	}
 	go func() {
-		if err := runScript(ctx, filepath.Join(r.Dir, name), e, lost, r.Timeout, log); err != nil {
-			log.Warn("hook failed", "class", e.Class, "seq", e.Seq, "err", err)
+		out := &lineLog{log: r.Log, hook: name}
+		if err := runScript(ctx, filepath.Join(r.Dir, name), e, lost, r.Timeout, out); err != nil {
+			r.Log.Warn("hook failed", "hook", name, "class", e.Class, "seq", e.Seq, "err", err)
 		}
 		r.done <- name
 	}()
@@ -190,10 +201,9 @@ func (r *hookRun) complain(name string, err error) {
 }
 
 // runScript runs path once and returns how it ended.
-func runScript(ctx context.Context, path string, e Event, lost uint64, timeout time.Duration, log *slog.Logger) error {
+func runScript(ctx context.Context, path string, e Event, lost uint64, timeout time.Duration, out *lineLog) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errors.New("killed: not done within "+timeout.String()))
 	defer cancel()
-	out := &lineLog{log: log}
 	cmd := &exec.Cmd{
 		Path:      path,
 		Args:      []string{path},

@@ -1,9 +1,6 @@
 package board
 
-import (
-	"bytes"
-	"log/slog"
-)
+import "bytes"
 
 const (
 	maxLine  = 512 // bytes of a line of a hook's output; the rest of the line is dropped
@@ -13,7 +10,8 @@ const (
 // A lineLog is an io.Writer that logs each line it is given. It always takes all, so
 // that a script never waits for it. For one goroutine.
 type lineLog struct {
-	log   *slog.Logger
+	log   Logger
+	hook  string // its name
 	line  []byte // what has come of the current line, up to maxLine
 	lines int
 }
@@ -45,9 +43,9 @@ func (l *lineLog) flush() {
 
 func (l *lineLog) emit() {
 	if l.lines == maxLines {
-		l.log.Info("hook output cut", "lines", maxLines)
+		l.log.Info("hook output cut", "hook", l.hook, "lines", maxLines)
 	} else {
-		l.log.Info("hook output", "line", printable(string(l.line)))
+		l.log.Info("hook output", "hook", l.hook, "line", printable(string(l.line)))
 	}
 	l.lines++
 	l.line = l.line[:0]

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"os/user"
@@ -66,9 +65,16 @@ type Server struct {
 	Group string
 
 	// Log gets what clients do at level Debug and trouble at Warn; nil for none.
-	Log *slog.Logger
+	Log Logger
 
 	stall time.Duration // writeTimeout if 0; tests have less patience
+}
+
+// Logger is what a Server needs of a *slog.Logger. It is named here since the
+// import of log/slog would cost a small program 90 KB of flash.
+type Logger interface {
+	Debug(msg string, args ...any)
+	Warn(msg string, args ...any)
 }
 
 // peer is who connected.
@@ -77,7 +83,7 @@ type peer struct{ uid, gid uint32 }
 // server is a Server at work; immutable but for costs.
 type server struct {
 	*Server
-	log   *slog.Logger
+	log   Logger
 	path  string // of the socket
 	stall time.Duration
 	costs limits
@@ -90,7 +96,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	defer l.Close()
 	srv := server{
 		Server: s,
-		log:    cmp.Or(s.Log, slog.New(discard{})),
+		log:    cmp.Or[Logger](s.Log, discard{}),
 		path:   l.Addr().String(),
 		stall:  cmp.Or(s.stall, writeTimeout),
 		costs:  newLimits(),
@@ -262,10 +268,8 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// discard is slog.DiscardHandler of Go 1.24.
+// discard is the Logger of who has none.
 type discard struct{}
 
-func (discard) Enabled(context.Context, slog.Level) bool  { return false }
-func (discard) Handle(context.Context, slog.Record) error { return nil }
-func (d discard) WithAttrs([]slog.Attr) slog.Handler      { return d }
-func (d discard) WithGroup(string) slog.Handler           { return d }
+func (discard) Debug(string, ...any) {}
+func (discard) Warn(string, ...any)  {}

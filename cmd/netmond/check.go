@@ -5,13 +5,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"log/slog"
 	"time"
 
 	"github.com/netmond/netmond/cpd"
 
 	"github.com/netmond/netmond/internal/daemon"
+	"github.com/netmond/netmond/internal/log"
 	"github.com/netmond/netmond/internal/view"
 )
 
@@ -73,8 +72,7 @@ func (c *invocation) check(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		log := slog.New(slog.NewTextHandler(io.Discard, nil))
-		check := newChecker(&o, log)
+		check := newChecker(&o, log.Discard{})
 		check.netifd = askNetifd
 		done, err := daemon.CheckUplinks(ctx, t, daemon.Uplinks(t), *dev, check.run)
 		if err != nil {

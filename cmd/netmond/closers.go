@@ -3,19 +3,19 @@ package main
 import (
 	"context"
 	"iter"
-	"log/slog"
 	"sync/atomic"
 
 	"github.com/netmond/netmond/conn"
 	"github.com/netmond/netmond/rtable"
 
+	"github.com/netmond/netmond/internal/log"
 	"github.com/netmond/netmond/internal/view"
 )
 
 // closers is what closes flows: the device's own, and, on a router, those it
 // forwards.
 type closers struct {
-	log      *slog.Logger
+	log      log.Logger
 	device   prober
 	gentle   bool
 	sweepers []*conn.Sweeper // the device's first
@@ -43,7 +43,7 @@ func (c *closers) shut() {
 
 // openClosers opens the sources of flows and the means to close them. What is
 // missing is told, and the daemon goes on without it.
-func openClosers(ctx context.Context, o *options, log *slog.Logger) (*closers, error) {
+func openClosers(ctx context.Context, o *options, log log.Logger) (*closers, error) {
 	c := &closers{log: log, gentle: o.gentle, changed: func(view.Close) {}}
 	if err := c.openDevice(ctx, o); err != nil {
 		c.shut()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"github.com/netmond/netmond/smd"
 
 	"github.com/netmond/netmond/internal/daemon"
+	"github.com/netmond/netmond/internal/log"
 	"github.com/netmond/netmond/internal/minijson"
 	"github.com/netmond/netmond/internal/ubus"
 )
@@ -27,7 +27,7 @@ import (
 type openwrt struct {
 	client *ubus.Client
 	daemon *daemon.Daemon
-	log    *slog.Logger
+	log    log.Logger
 }
 
 // signatures are the arguments of the verbs, for `ubus -v list`.
@@ -40,7 +40,7 @@ var signatures = map[string][]ubus.Arg{
 }
 
 // newOpenWrt returns nil where no ubusd listens at path.
-func newOpenWrt(path string, d *daemon.Daemon, log *slog.Logger) *openwrt {
+func newOpenWrt(path string, d *daemon.Daemon, log log.Logger) *openwrt {
 	if _, err := os.Stat(path); err != nil {
 		return nil
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/netmond/netmond/conn"
 	"github.com/netmond/netmond/cpd"
 
+	"github.com/netmond/netmond/internal/log"
 	"github.com/netmond/netmond/internal/uci"
 )
 
@@ -34,7 +34,7 @@ type options struct {
 	hooks    string
 	led      string
 	metrics  string
-	level    slog.LevelVar
+	level    log.Level
 	format   checked
 	config   string
 }
@@ -61,7 +61,7 @@ func (o *options) register(fs *flag.FlagSet) {
 	fs.StringVar(&o.hooks, "hooks", "/etc/netmond/hooks.d", "`directory` of scripts to run on state changes")
 	fs.StringVar(&o.led, "led", "", "`name` of an LED under /sys/class/leds that shows offline, portal, online")
 	fs.StringVar(&o.metrics, "metrics", "", "`FILE.prom` to rewrite every 15 s, for a textfile collector")
-	fs.TextVar(&o.level, "log-level", new(slog.LevelVar), "debug, info, warn or error")
+	fs.Var(&o.level, "log-level", "debug, info, warn or error")
 	fs.Var(&o.format, "log-format", "text or json")
 	fs.StringVar(&o.config, "config", "", "`file` in UCI syntax (default /etc/config/netmond, else /etc/netmond.conf)")
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"io/fs"
-	"log/slog"
 	"os"
 	"sync/atomic"
 
@@ -12,12 +11,13 @@ import (
 	"github.com/netmond/netmond/rtable"
 
 	"github.com/netmond/netmond/internal/daemon"
+	"github.com/netmond/netmond/internal/log"
 )
 
 // checker runs captive-portal checks as the options say, which may change. Safe
 // for concurrent use.
 type checker struct {
-	log     *slog.Logger
+	log     log.Logger
 	options atomic.Pointer[probing]
 	adverts adverts
 
@@ -32,7 +32,7 @@ type probing struct {
 	capport  string
 }
 
-func newChecker(o *options, log *slog.Logger) *checker {
+func newChecker(o *options, log log.Logger) *checker {
 	c := &checker{log: log}
 	c.set(o)
 	return c

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"os"
 	"os/signal"
@@ -16,6 +15,7 @@ import (
 	"github.com/netmond/netmond/smd"
 
 	"github.com/netmond/netmond/internal/daemon"
+	"github.com/netmond/netmond/internal/log"
 	"github.com/netmond/netmond/internal/ubus"
 	"github.com/netmond/netmond/internal/view"
 )
@@ -70,7 +70,7 @@ func runDaemon(ctx context.Context, c *invocation) error {
 
 // parts is what runs beside the daemon's loop.
 type parts struct {
-	log        *slog.Logger
+	log        log.Logger
 	daemon     *daemon.Daemon
 	closers    *closers
 	check      *checker
@@ -162,7 +162,7 @@ func (p *parts) adopt(ctx context.Context, o *options) {
 	for _, name := range p.options.fixedChanges(o) {
 		p.log.Warn("option changes at the next start only", "option", name)
 	}
-	p.options.level.Set(o.level.Level())
+	p.options.level.Adopt(&o.level)
 	p.check.set(o)
 	p.closers.set(ctx, o)
 	p.log.Info("configuration read again")
@@ -170,7 +170,7 @@ func (p *parts) adopt(ctx context.Context, o *options) {
 
 // writeMetrics writes the figures to file every 15 s, whole, by rename, as
 // node_exporter's textfile collector wants them.
-func writeMetrics(ctx context.Context, file string, text func() string, log *slog.Logger) error {
+func writeMetrics(ctx context.Context, file string, text func() string, log log.Logger) error {
 	ticker := time.NewTicker(15 * time.Second)
 	defer ticker.Stop()
 	defer os.Remove(file) // figures of a daemon that is gone mislead

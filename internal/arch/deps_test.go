@@ -19,9 +19,11 @@ var unwanted = map[string]map[string]string{
 	"full": {
 		"net/http": "it costs 1.2 MB of flash and 3 MB of memory on mips; cpd speaks HTTP/1.1 itself",
 		"plugin":   "the binary is static",
+		"log/slog": "it brings the whole of encoding/json: 90 KB of flash; internal/log writes the same lines",
 	},
 	"notls": {
 		"net/http":    "it brings TLS",
+		"log/slog":    "it brings the whole of encoding/json",
 		"crypto/tls":  "the mini flavour is the one without",
 		"crypto/x509": "the mini flavour has no use for certificates",
 	},

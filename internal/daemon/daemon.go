@@ -13,7 +13,6 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +23,7 @@ import (
 	"github.com/netmond/netmond/rtnl"
 	"github.com/netmond/netmond/smd"
 
+	"github.com/netmond/netmond/internal/log"
 	"github.com/netmond/netmond/internal/view"
 )
 
@@ -58,8 +58,8 @@ type Deps struct {
 	Interval time.Duration
 
 	Bus    *smd.Bus
-	Notify Notifier     // nil tells no one
-	Log    *slog.Logger // needed
+	Notify Notifier   // nil tells no one
+	Log    log.Logger // needed
 
 	// Closing says what is done to stranded flows, and how, for status. Safe for
 	// concurrent use; nil says nothing.

@@ -1,8 +1,6 @@
 package daemon
 
 import (
-	"context"
-	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -55,40 +53,44 @@ func (d *Daemon) decided(c conn.Decision) {
 	switch c.Act {
 	case conn.DidClose:
 		d.counters.closed[c.Cause.Reason].Add(1)
-		d.log(slog.LevelInfo, "flow closed", c)
+		d.log(d.Log.Info, "flow closed", c)
 		d.tell(c)
 	case conn.WouldClose:
-		d.log(slog.LevelInfo, "flow would be closed", c)
+		d.log(d.Log.Info, "flow would be closed", c)
 		d.tell(c)
 	case conn.DidArm:
-		d.log(slog.LevelInfo, "flow under a time limit", c, slog.Duration("limit", conn.ArmedFor))
+		d.log(d.Log.Info, "flow under a time limit", c, "limit", conn.ArmedFor)
 		d.tell(c)
 	case conn.DidDisarm:
-		d.log(slog.LevelInfo, "path is back: limit lifted", c)
+		d.log(d.Log.Info, "path is back: limit lifted", c)
 		d.tell(c)
 	case conn.Disagreed:
 		d.counters.disagreements.Add(1)
-		d.log(slog.LevelWarn, "kernel disagrees: flow kept", c, slog.Any("err", c.Err))
+		d.log(d.Log.Warn, "kernel disagrees: flow kept", c, "err", c.Err)
 		d.resync()
 	case conn.Failed:
 		d.counters.failed.Add(1)
-		d.log(slog.LevelWarn, "flow not closed", c, slog.Any("err", c.Err))
+		d.log(d.Log.Warn, "flow not closed", c, "err", c.Err)
 	case conn.Unread:
 		d.Log.Warn("flows not read", "err", c.Err)
 	}
 }
 
-// log tells of a decision on a flow. There may be a hundred thousand at once.
-func (d *Daemon) log(level slog.Level, text string, c conn.Decision, more ...slog.Attr) {
-	if !d.Log.Enabled(context.Background(), level) {
-		return
-	}
-	attrs := append(make([]slog.Attr, 0, 5), slog.String("flow", c.Flow.String()), slog.String("reason", c.Cause.Reason.String()), slog.String("was", c.Cause.Was))
+// log tells of a decision on a flow by say. There may be a hundred thousand at
+// once, so the flow is made text only where it is written.
+func (d *Daemon) log(say func(msg string, args ...any), text string, c conn.Decision, more ...any) {
+	args := append(make([]any, 0, 10), "flow", lazily(c.Flow.String), "reason", c.Cause.Reason.String(), "was", c.Cause.Was)
 	if c.Cause.Event != "" {
-		attrs = append(attrs, slog.String("event", c.Cause.Event))
+		args = append(args, "event", c.Cause.Event)
 	}
-	d.Log.LogAttrs(context.Background(), level, text, append(attrs, more...)...)
+	say(text, append(args, more...)...)
 }
+
+// lazily is text that is made when a logger writes it.
+type lazily func() string
+
+func (f lazily) MarshalText() ([]byte, error) { return []byte(f()), nil }
+func (f lazily) String() string               { return f() }
 
 // toldFlow is a flow that was told of, and when.
 type toldFlow struct {

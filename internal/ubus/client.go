@@ -6,14 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"maps"
 	"net"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/netmond/netmond/internal/log"
 )
 
 var (
@@ -56,7 +56,7 @@ type Client struct {
 	Path    string            // of ubusd's socket
 	Object  string            // name to publish; empty publishes nothing
 	Methods map[string]Method // of Object
-	Log     *slog.Logger      // nil discards
+	Log     log.Logger        // nil discards
 
 	minWait, maxWait time.Duration
 
@@ -158,10 +158,10 @@ func (c *Client) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log := cmp.Or(c.Log, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	logger := cmp.Or[log.Logger](c.Log, log.Discard{})
 	wait := c.minWait
 	for told := false; ; {
-		connected, err := c.connect(ctx, signature, log)
+		connected, err := c.connect(ctx, signature, logger)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -169,7 +169,7 @@ func (c *Client) Run(ctx context.Context) error {
 			wait, told = c.minWait, false
 		}
 		if !told {
-			log.Warn("ubus lost", "err", err, "retry", wait)
+			logger.Warn("ubus lost", "err", err, "retry", wait)
 			told = true
 		}
 		if !c.idle(ctx, wait) {
@@ -199,7 +199,7 @@ func (c *Client) idle(ctx context.Context, wait time.Duration) bool {
 
 // connect makes one connection and stays with it until it is lost. It reports
 // whether ubusd said hello.
-func (c *Client) connect(ctx context.Context, signature []byte, log *slog.Logger) (bool, error) {
+func (c *Client) connect(ctx context.Context, signature []byte, logger log.Logger) (bool, error) {
 	dialer := net.Dialer{Timeout: ioTimeout}
 	conn, err := dialer.DialContext(ctx, "unix", c.Path)
 	if err != nil {
@@ -218,7 +218,7 @@ func (c *Client) connect(ctx context.Context, signature []byte, log *slog.Logger
 	conn.SetReadDeadline(time.Time{})
 	s := &session{
 		Client:    c,
-		log:       log,
+		log:       logger,
 		conn:      conn,
 		signature: signature,
 		pending:   make(map[key]*request),

@@ -5,17 +5,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"sync"
 	"time"
+
+	"github.com/netmond/netmond/internal/log"
 )
 
 // A session is one connection. One goroutine, run's, owns it and does all the
 // writing; a second one reads, and each invocation that is served has its own.
 type session struct {
 	*Client
-	log       *slog.Logger
+	log       log.Logger
 	conn      net.Conn
 	signature []byte // payload of attrSignature
 
