@@ -4,11 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"net"
 	"net/netip"
 	"os"
 	"time"
+
+	"github.com/netmond/netmond/internal/minijson"
 )
 
 // A daemon's word closes nothing here. It is believed about connections that the
@@ -95,7 +96,7 @@ func (d *daemon) greeted() bool {
 			Close closing
 		}
 	}
-	if json.Unmarshal(d.lines.Bytes(), &first) != nil {
+	if minijson.Unmarshal(d.lines.Bytes(), &first) != nil {
 		return false
 	}
 	s := &first.Snapshot
@@ -135,7 +136,7 @@ func (r *Registry) listen(ctx context.Context, d *daemon) {
 				closing
 			}
 		}
-		if json.Unmarshal(line, &m) != nil {
+		if minijson.Unmarshal(line, &m) != nil {
 			continue
 		}
 		switch m := &m.Msg; {
