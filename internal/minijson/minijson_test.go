@@ -15,7 +15,6 @@ import (
 type inner struct {
 	A string `json:"a"`
 	B int
-	c int
 }
 
 type Other struct {
@@ -37,22 +36,23 @@ func (p *pointed) MarshalJSON() ([]byte, error) {
 type sample struct {
 	inner
 	*Other
-	S     string          `json:"s"`
-	Low   string          // matched without regard to case
-	I8    int8            `json:"i8"`
-	U32   uint32          `json:"u32,omitempty"`
-	F     float64         `json:"f"`
-	F32   float32         `json:"f32"`
-	T     bool            `json:"t,omitempty"`
-	P     *int64          `json:"p,omitempty"`
-	PP    **string        `json:"pp"`
-	Raw   json.RawMessage `json:"raw"`
-	Any   any             `json:"any"`
-	List  []string        `json:"list"`
-	Deep  []inner         `json:"deep,omitempty"`
-	Map   map[string]int  `json:"map"`
-	Raws  map[string]json.RawMessage
-	Skip  string `json:"-"`
+	S    string          `json:"s"`
+	Low  string          // matched without regard to case
+	I8   int8            `json:"i8"`
+	U32  uint32          `json:"u32,omitempty"`
+	F    float64         `json:"f"`
+	F32  float32         `json:"f32"`
+	T    bool            `json:"t,omitempty"`
+	P    *int64          `json:"p,omitempty"`
+	PP   **string        `json:"pp"`
+	Raw  json.RawMessage `json:"raw"`
+	Any  any             `json:"any"`
+	List []string        `json:"list"`
+	Deep []inner         `json:"deep,omitempty"`
+	Map  map[string]int  `json:"map"`
+	Raws map[string]json.RawMessage
+	Skip string `json:"-"`
+	//lint:ignore SA5008 a comma makes a name of the dash, which is what is tested
 	Dash  string `json:"-,"`
 	quiet string
 }

@@ -43,7 +43,7 @@ func TestUdhcpc(t *testing.T) {
 		// The network has been numbered anew: the server refuses to renew, and the
 		// client takes everything from the link before it asks for more.
 		server.finish(t)
-		server = dhcpServer(t, leasedNext)
+		dhcpServer(t, leasedNext)
 		client.signal(t, syscall.SIGUSR1)
 		s.closed(t, w, "source-gone")
 		s.closed(t, onLink, "source-gone")
