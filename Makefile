@@ -8,6 +8,7 @@ DESTDIR ?=
 
 FUZZTIME ?= 60s
 SECONDS  ?= 600
+MINUTES  ?= 10
 BENCH    ?= .
 
 GO          ?= go
@@ -23,7 +24,7 @@ BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .PHONY: help build run demo test need format vet staticcheck oldest mini mips unit \
-	metrics race fuzz kernel oracle bench benchmarks cross size ipk install clean
+	metrics race fuzz kernel oracle soak bench benchmarks cross size ipk install clean
 .NOTPARALLEL:
 
 help: ## this list
@@ -123,6 +124,10 @@ kernel: ## the tests against this kernel, none of them skipped
 oracle: ## the table against the kernel on new random sequences, for SECONDS (600)
 	@scripts/need ip
 	NETMOND_KERNEL=1 $(GO) test -count=1 -timeout 0 -run '^TestOracle$$' -v ./test/kernel -oracle.seconds $(SECONDS)
+
+soak: build ## 1,000 connections amid random changes for MINUTES (10); SEED repeats one
+	@scripts/need ip
+	$(GO) run ./test/soak -minutes $(MINUTES) $(if $(SEED),-seed $(SEED)) bin/netmond
 
 bench: ## the goals for speed and memory, each beside its floor and its peers; see bench/
 	@scripts/need bird ip

@@ -1,0 +1,159 @@
+//go:build linux
+
+package main
+
+import (
+	"net/netip"
+	"time"
+)
+
+// What netmond promises, at its defaults, and what it is granted beyond.
+const (
+	settle = 150 * time.Millisecond
+	grace  = 3 * time.Second
+
+	// margin is the time for the work itself: to read and to judge a thousand
+	// connections on a busy machine, and once more a second later where kernel and
+	// table were not of one mind.
+	margin = 2 * time.Second
+
+	// lag is how long after the path is back the owner may still hear of a close
+	// that was right when it was made.
+	lag = 500 * time.Millisecond
+)
+
+// cause says why a path is dead; empty where it lives.
+type cause string
+
+const (
+	noSource  cause = "its address is gone"
+	refused   cause = "the kernel refuses"
+	down      cause = "its link is down"
+	carrier   cause = "its link has just lost its carrier"
+	lost      cause = "its link has no carrier"
+	elsewhere cause = "it leaves by a link without its address"
+)
+
+// home is where a connection lives: the link it left by when its path was last
+// seen alive, and whether that link had its address. A connection whose address
+// is elsewhere (on lo, say) does not care by which link it leaves.
+type home struct {
+	oif   uint32
+	owned bool
+}
+
+// look judges a path: a is the kernel's answer for it.
+func look(ls links, from netip.Addr, h home, a answer) (cause, home) {
+	l := ls[a.oif]
+	switch {
+	case !ls.has(from):
+		return noSource, h
+	case a.refused != 0:
+		return refused, h
+	case l == nil || !l.up:
+		return down, h
+	case h.owned && !l.addrs[from] && a.oif != h.oif:
+		return elsewhere, h
+	case !l.running && l.graced:
+		return carrier, h
+	case !l.running:
+		return lost, h
+	}
+	return "", home{a.oif, l.addrs[from]}
+}
+
+// span is an interval in which something happened, and how long the machine had
+// stalled until it began.
+type span struct {
+	after, before time.Time
+	stalled       time.Duration
+}
+
+// episode is a time in which a path was dead.
+type episode struct {
+	began, ended span // ended is zero while it lasts
+	cause        cause
+	carrier      bool // there was never more to it than a carrier just lost
+	touched      bool // a lost carrier had to do with it
+}
+
+// life is the history of a connection's path. For one goroutine.
+type life struct {
+	home home
+	last []episode // the newest last
+	dead int       // episodes in all
+}
+
+// remembered bounds the episodes of a life that are kept.
+const remembered = 4
+
+// see notes what a look between two moments showed.
+func (l *life) see(c cause, h home, at span) {
+	l.home = h
+	var e *episode
+	if n := len(l.last); n > 0 && l.last[n-1].ended == (span{}) {
+		e = &l.last[n-1]
+	}
+	switch {
+	case c == "" && e != nil:
+		e.ended = at
+	case c == "":
+	case e == nil:
+		l.dead++
+		if len(l.last) == remembered {
+			l.last = append(l.last[:0], l.last[1:]...)
+		}
+		l.last = append(l.last, episode{began: at, cause: c, carrier: c == carrier, touched: c == carrier || c == lost})
+	default:
+		e.cause = c
+		e.carrier = e.carrier && c == carrier
+		e.touched = e.touched || c == carrier || c == lost
+	}
+}
+
+// now is the episode that lasts; nil where the path lives.
+func (l *life) now() *episode {
+	if n := len(l.last); n > 0 && l.last[n-1].ended == (span{}) {
+		return &l.last[n-1]
+	}
+	return nil
+}
+
+// deserved finds the episode for which a connection was rightly closed at a
+// moment; nil where there is none. What is in doubt is in favour of netmond.
+func (l *life) deserved(at time.Time) *episode {
+	for i := len(l.last) - 1; i >= 0; i-- {
+		e := &l.last[i]
+		until := at
+		if e.ended != (span{}) {
+			if at.Sub(e.ended.before) > lag {
+				continue
+			}
+			if e.ended.before.Before(until) {
+				until = e.ended.before
+			}
+		}
+		need := settle
+		if e.carrier {
+			need = grace
+		}
+		if until.Sub(e.began.after) >= need {
+			return e
+		}
+	}
+	return nil
+}
+
+// limit is how long a dead connection may live.
+func (e *episode) limit() time.Duration {
+	if e.touched {
+		return settle + grace + margin
+	}
+	return settle + margin
+}
+
+// age is how long the path has been dead for certain, but for the time in which
+// the machine stood still.
+func (e *episode) age(at time.Time, stalled time.Duration) time.Duration {
+	return max(0, at.Sub(e.began.before)-(stalled-e.began.stalled))
+}
