@@ -63,10 +63,14 @@ func (d *docket) add(e *entry) {
 	d.queue = append(d.queue, e)
 }
 
-// review judges every flow of the docket by cur and drops those that are no
-// longer stranded. It returns the dropped ones that were armed.
-func (d *docket) review(judge judge, cur *rtable.Table, closes ReasonSet) (armed []*entry) {
+// review judges every flow of the docket by cur, or only those that are touched,
+// and drops those that are no longer stranded. It returns the dropped ones that
+// were armed.
+func (d *docket) review(judge judge, cur *rtable.Table, closes ReasonSet, touched func(local, remote netip.Addr) bool) (armed []*entry) {
 	for _, e := range d.entries {
+		if touched != nil && !touched(e.flow.Local.Addr(), e.flow.Remote.Addr()) {
+			continue
+		}
 		if closes.Has(judge(e.before, cur, e.flow).Reason) {
 			continue
 		}

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -12,7 +13,8 @@ import (
 func (w *sweep) take(u Update) {
 	start := time.Now()
 	var steps []step
-	for _, s := range append(u.earlier, u) {
+	all := append(u.earlier, u)
+	for i, s := range all {
 		if w.cur == nil {
 			w.cur, w.view = s.Old, s.Old
 		}
@@ -23,9 +25,12 @@ func (w *sweep) take(u Update) {
 		harmless := len(s.Changes) == 1 && w.view.LeadsAs(before, changes) // several may have led elsewhere in between
 		if !changes.First() && !changes.Empty() && !harmless {
 			steps = append(steps, step{before: before, changes: changes, list: s.Changes})
+			if i < len(all)-1 { // a verdict that did not stand in between has not stood
+				w.review(changes.TouchesFlow)
+			}
 		}
 	}
-	w.review()
+	w.review(nil)
 	if len(steps) == 0 {
 		return
 	}
@@ -36,9 +41,10 @@ func (w *sweep) take(u Update) {
 	}
 }
 
-// review judges the docket again, and lifts the limit of flows whose path is back.
-func (w *sweep) review() {
-	for _, e := range w.docket.review(w.judge, w.view, w.Reasons) {
+// review judges the docket again, or only the flows that are touched, and lifts the
+// limit of flows whose path is back.
+func (w *sweep) review(touched func(local, remote netip.Addr) bool) {
+	for _, e := range w.docket.review(w.judge, w.view, w.Reasons, touched) {
 		d := Decision{Act: DidDisarm, Flow: e.flow, Cause: e.cause}
 		if d.Err = w.Source.(Armer).Disarm(w.ctx, e.flow); d.Err != nil {
 			d.Act = Failed
@@ -82,7 +88,7 @@ func (w *sweep) expire(now time.Time) {
 		delete(w.lost, i)
 		before := w.view
 		w.assume()
-		w.review()
+		w.review(nil)
 		w.find([]step{{before: before, changes: w.cur.Through(i)}}, now)
 	}
 }
