@@ -25,6 +25,9 @@ func (w *sweep) take(u Update) {
 		harmless := len(s.Changes) == 1 && w.view.LeadsAs(before, changes) // several may have led elsewhere in between
 		if !changes.First() && !changes.Empty() && !harmless {
 			steps = append(steps, step{before: before, changes: changes, list: s.Changes})
+			if len(w.lost) > 0 {
+				w.unsettled = append(w.unsettled, unsettled{changes, start.Add(w.Settle)})
+			}
 			if i < len(all)-1 { // a verdict that did not stand in between has not stood
 				w.review(changes.TouchesFlow)
 			}
@@ -81,6 +84,7 @@ func (w *sweep) assume() {
 
 // expire ends the grace of links whose time is over, and judges their flows.
 func (w *sweep) expire(now time.Time) {
+	w.unsettled = slices.DeleteFunc(w.unsettled, func(u unsettled) bool { return !u.until.After(now) })
 	for i, since := range w.lost {
 		if now.Sub(since) < w.Grace {
 			continue
@@ -117,6 +121,11 @@ func (w *sweep) find(steps []step, due time.Time) {
 		}
 		if e := w.strandedBy(steps, f); e != nil {
 			e.due = due
+			for _, u := range w.unsettled {
+				if u.until.After(e.due) && u.changes.TouchesFlow(f.Local.Addr(), f.Remote.Addr()) {
+					e.due = u.until
+				}
+			}
 			w.docket.add(e)
 		}
 	}

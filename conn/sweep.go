@@ -155,10 +155,18 @@ type sweep struct {
 	view      *rtable.Table // cur, with the carrier of links in grace
 	judge     judge
 	lost      map[uint32]time.Time // links without carrier, and since when
+	unsettled []unsettled          // while there are such links
 	docket    docket
 	notBefore time.Time   // of the next sweep
 	recent    []time.Time // closes of the last second, where there is a rate
 	round     round
+}
+
+// unsettled is a change that has not stood for the settle time. It may have led
+// flows to a link in grace, whose end they have not waited for.
+type unsettled struct {
+	changes rtable.Changes
+	until   time.Time
 }
 
 // step is an Update as flows are judged by it.
