@@ -121,9 +121,10 @@ func (a *answer) leavesElsewhere(cur *rtable.Table, local netip.Addr) (bool, err
 // table holds a blackhole.
 func (k *Kernel) noRoute(ctx context.Context, c *Claim, a *answer) (bool, error) {
 	err := a.err
-	if f := c.Flow; err == nil && f.Oif != 0 && f.Remote.Addr().Is6() && !a.leaves(f.Oif) {
-		// With a source the kernel answers for an unbound socket; without one it
-		// keeps to the link (ip6_route_output_flags_noref).
+	if f := c.Flow; f.Oif != 0 && f.Remote.Addr().Is6() && (err != nil || !a.leaves(f.Oif)) {
+		// With a source the kernel answers for an unbound socket, which routes that
+		// refuse concern too; without one it keeps to the link, as for a bound one
+		// (ip6_route_output_flags_noref).
 		f.Local = netip.AddrPortFrom(netip.Addr{}, f.Local.Port())
 		err = k.ask(ctx, 1, func(_ int, b []byte) []byte { return appendRouteQuery(b, f) })[0].err
 	}
