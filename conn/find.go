@@ -132,27 +132,30 @@ func (w *sweep) find(steps []step, due time.Time) {
 }
 
 // strandedBy is the docket's entry for a flow that one of the steps has
-// stranded: the last that took a path from it, for that is the path it used. What
-// was before a state in which the flow was at home does not count: either it did
-// the flow no harm, or the flow is younger.
+// stranded: the last that took it from home, a path out of a link that owns its
+// address, for that is the path it used. What was before a state in which the flow
+// was at home does not count: either it did the flow no harm, or the flow is
+// younger. Where it was never at home it is the last step that took a path from it.
 func (w *sweep) strandedBy(steps []step, f Flow) *entry {
 	var found *entry
+	had := false // found had a path
 	for i := range slices.Backward(steps) {
 		s := &steps[i]
 		if !s.changes.TouchesFlow(f.Local.Addr(), f.Remote.Addr()) {
 			continue
 		}
 		e, v := w.stranded(s, f)
+		home := v.Link != 0 && s.before.Owns(v.Link, f.Local.Addr()) && !s.before.LinkDown(v.Link)
 		switch {
-		case e == nil && v.Reason == Keep && v.Link != 0 && s.before.Owns(v.Link, f.Local.Addr()) && !s.before.LinkDown(v.Link):
+		case e == nil && v.Reason == Keep && home:
 			return found
 		case e == nil:
 		case w.Exclude != nil && w.Exclude(w.view, f, v):
 			return nil
-		case v.Link != 0:
+		case home:
 			return e
-		case found == nil:
-			found = e
+		case found == nil || !had:
+			found, had = e, v.Link != 0
 		}
 	}
 	return found
