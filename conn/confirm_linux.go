@@ -142,7 +142,8 @@ func (k *Kernel) noRoute(ctx context.Context, c *Claim, a *answer) (bool, error)
 // the same link has taken over, by none of the old gateways. No path at all will
 // do too.
 func (a *answer) leftBehind(cur *rtable.Table, c *Claim) (bool, error) {
-	if refused(a.err) {
+	blackhole := errors.Is(a.err, syscall.EINVAL) && c.Verdict.Now.Errno == syscall.EINVAL // as in noRoute
+	if refused(a.err) || blackhole {
 		return true, nil
 	}
 	if a.err != nil || a.local {

@@ -112,6 +112,9 @@ func TestVerdicts(t *testing.T) {
 			{name: "over the bridge, the bridge deleted", prepare: bridge, call: to(host),
 				change: []string{"link del br0"}, reason: "source-gone", undo: noBridge},
 
+			{name: "link down, and a blackhole for the peer", prepare: []string{"route add default " + via0}, call: to(host),
+				change: []string{"link set wan0 down", "route add blackhole " + host}, reason: "link-down"},
+
 			{name: "VPN takes the default over", prepare: []string{"route add default " + via0}, call: to(host),
 				change: vpn, reason: "rerouted", undo: noVPN},
 			{name: "VPN takes the default over, its server's host route stands",
