@@ -148,7 +148,11 @@ func (c *call) open(ctx context.Context, ls links) (*wire, error) {
 	if c.from != "" {
 		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(c.from)}
 	}
-	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(c.peer, port))
+	at := port
+	if c.dev != "" {
+		at = boundPort
+	}
+	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(c.peer, at))
 	if err != nil {
 		return nil, err
 	}

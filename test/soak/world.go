@@ -34,7 +34,10 @@ import (
 // may go by another route for a while, which no table tells.
 const wans = 3
 
-const port = "7"
+// The servers' ports. Bound connections have their own: the kernel lets an unbound
+// one have the very addresses and ports of a bound one, and its end is then the
+// end of both at the server.
+const port, boundPort = "7", "9"
 
 func wan(i int) string               { return fmt.Sprintf("wan%d", i) }
 func gateway4(i int) string          { return fmt.Sprintf("192.0.2.%d", 64*i+1) }
@@ -115,9 +118,11 @@ func sysctls() error {
 	return nil
 }
 
-// serve starts the echo server of the calling thread's namespace, for the life of
+// serve starts the echo servers of the calling thread's namespace, for the life of
 // the process. Who has vanished without a word is let go within a minute.
-func serve() error {
+func serve() error { return errors.Join(serveAt(port), serveAt(boundPort)) }
+
+func serveAt(port string) error {
 	c := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 20 * time.Second, Interval: 10 * time.Second, Count: 4}}
 	l, err := c.Listen(context.Background(), "tcp", ":"+port)
 	if err != nil {
