@@ -37,7 +37,7 @@ type record struct{ Level, Msg, Flow, Reason, Was, Event string }
 
 // startDaemon starts it and waits until its table is complete. It ends with ctx.
 func startDaemon(ctx context.Context, path, log string, flags []string) (*daemon, error) {
-	args := append([]string{"run", "-config", "/dev/null", "-log-format", "json", "-hooks", "/run/none"}, flags...)
+	args := append([]string{"run", "-config", "/dev/null", "-log-format", "json", "-hooks", "/run/none", "-probe-timeout", "100ms"}, flags...)
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 3 * time.Second
