@@ -6,6 +6,9 @@ import (
 	"github.com/netmond/netmond/rtnl"
 )
 
+// kindVRF is the kind of a link that is a VRF.
+const kindVRF = "vrf"
+
 func (e *edit) link(op rtnl.Op, l *rtnl.Link) {
 	was := e.cur.links[l.Index]
 	links := own(&e.owned.links, &e.cur.links)
@@ -26,6 +29,9 @@ func (e *edit) link(op rtnl.Op, l *rtnl.Link) {
 	}
 	if was != nil {
 		e.reviveLegs(was, l)
+		if was.Master != l.Master && (e.vrf(was.Master) || e.vrf(l.Master)) {
+			e.disable(l.Index)
+		}
 		if was.Up() && !l.Up() {
 			e.downs = append(e.downs, l.Index)
 		}
@@ -36,6 +42,12 @@ func (e *edit) link(op rtnl.Op, l *rtnl.Link) {
 	if !l.Up() || !l.Running() {
 		e.objectsOut(l.Index)
 	}
+}
+
+// vrf says whether a link is a VRF.
+func (e *edit) vrf(ifindex uint32) bool {
+	l := e.cur.links[ifindex]
+	return l != nil && l.Kind == kindVRF
 }
 
 // noteLink records that a link has changed, and whom that can concern.
@@ -59,8 +71,7 @@ func (e *edit) noteLink(op rtnl.Op, l, was *rtnl.Link) {
 // the routes out of it: it is a VRF, or a rule goes by its name, its group or its
 // master. The zero Link is one that is not there.
 func (e *edit) steers(was, now *rtnl.Link) bool {
-	const vrf = "vrf"
-	if (was.Kind == vrf || now.Kind == vrf) && (was.Kind != now.Kind || was.Up() != now.Up() || was.VRFTable != now.VRFTable) {
+	if (was.Kind == kindVRF || now.Kind == kindVRF) && (was.Kind != now.Kind || was.Up() != now.Up() || was.VRFTable != now.VRFTable) {
 		return true
 	}
 	for _, rules := range e.cur.rules {

@@ -107,6 +107,10 @@ func (m *model) link(op rtnl.Op, l rtnl.Link) {
 	m.links = append(m.links, l)
 	if old != nil {
 		m.revive(old, &l)
+		isVRF := func(i uint32) bool { x := m.linkOf(i); return x != nil && x.Kind == "vrf" }
+		if old.Master != l.Master && (isVRF(old.Master) || isVRF(l.Master)) {
+			m.disable(l.Index)
+		}
 		if old.Up() && !l.Up() {
 			m.downs = append(m.downs, l.Index)
 		}
@@ -180,10 +184,7 @@ func (m *model) addrGone(a rtnl.Addr) {
 		return
 	}
 	if !slices.ContainsFunc(m.addrs, func(x rtnl.Addr) bool { return x.Link == a.Link && x.Local.Is4() }) {
-		m.drop(func(r *rtnl.Route) bool { return r.Family() == rtnl.IPv4 && m.stranded(r, a.Link) })
-		if l := m.linkOf(a.Link); l != nil && l.Up() {
-			m.mark(rtnl.IPv4, a.Link, true)
-		}
+		m.disable(a.Link)
 	}
 	if !m.hasAddr(a.Local) {
 		table := uint32(rtnl.TableMain)
@@ -194,6 +195,14 @@ func (m *model) addrGone(a rtnl.Addr) {
 			table = m.linkOf(l.Master).VRFTable
 		}
 		m.drop(func(r *rtnl.Route) bool { return r.Family() == rtnl.IPv4 && r.PrefSrc == a.Local && r.Table == table })
+	}
+}
+
+// disable takes a link's IPv4 routes.
+func (m *model) disable(i uint32) {
+	m.drop(func(r *rtnl.Route) bool { return r.Family() == rtnl.IPv4 && m.stranded(r, i) })
+	if l := m.linkOf(i); l != nil && l.Up() {
+		m.mark(rtnl.IPv4, i, true)
 	}
 }
 

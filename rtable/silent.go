@@ -82,14 +82,21 @@ func (e *edit) linkGone(ifindex uint32) {
 // routes: nothing is deleted from it.
 func (e *edit) addrGone(a *rtnl.Addr) {
 	if !e.hasIPv4(a.Link) {
-		e.removeRoutes(v4, func(r *rtnl.Route) bool { return r.Uses(a.Link) && e.allOut(r, a.Link) })
-		if l := e.cur.links[a.Link]; l != nil && l.Up() {
-			e.markDead(v4, a.Link, true)
-		}
+		e.disable(a.Link)
 	}
 	if len(e.cur.addrs[a.Local]) == 0 {
 		table := e.cur.mainOf(a.Link)
 		e.removeRoutes(v4, func(r *rtnl.Route) bool { return r.PrefSrc == a.Local && r.Table == table })
+	}
+}
+
+// disable does what fib_disable_ip does when it is forced, by the end of a link's
+// last address or because the link joins or leaves a VRF (NETDEV_CHANGEUPPER in
+// fib_netdev_event): its IPv4 routes go, local ones too.
+func (e *edit) disable(oif uint32) {
+	e.removeRoutes(v4, func(r *rtnl.Route) bool { return r.Uses(oif) && e.allOut(r, oif) })
+	if l := e.cur.links[oif]; l != nil && l.Up() {
+		e.markDead(v4, oif, true)
 	}
 }
 
