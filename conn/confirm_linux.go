@@ -48,11 +48,18 @@ func (k *Kernel) Confirm(ctx context.Context, cur *rtable.Table, claims []Claim)
 }
 
 func (k *Kernel) weigh(ctx context.Context, cur *rtable.Table, c *Claim, a *answer, down *linkAnswers) (bool, error) {
+	if f := c.Flow; c.Verdict.Reason != SourceGone && f.Oif != 0 && f.Remote.Addr().Is6() && (a.err != nil || !a.leaves(f.Oif)) {
+		// With a source the kernel answers for an unbound socket, which routes that
+		// refuse concern too; without one it keeps to the link, as for a bound one
+		// (ip6_route_output_flags_noref).
+		f.Local = netip.AddrPortFrom(netip.Addr{}, f.Local.Port())
+		a = &k.ask(ctx, 1, func(_ int, b []byte) []byte { return appendRouteQuery(b, f) })[0]
+	}
 	switch c.Verdict.Reason {
 	case SourceGone:
 		return a.notLocal()
 	case NoRoute:
-		return k.noRoute(ctx, c, a)
+		return a.noRoute(c)
 	case LinkDown:
 		link := c.Verdict.Link
 		if !cur.LinkDown(link) && len(c.Verdict.Now.Hops) > 0 { // it is the link that it now leaves by
@@ -119,22 +126,14 @@ func (a *answer) leavesElsewhere(cur *rtable.Table, local netip.Addr) (bool, err
 // noRoute wants the flow's own path to be refused. EINVAL is what a blackhole
 // answers, and a kernel that does not know a selector: it counts only where the
 // table holds a blackhole.
-func (k *Kernel) noRoute(ctx context.Context, c *Claim, a *answer) (bool, error) {
-	err := a.err
-	if f := c.Flow; f.Oif != 0 && f.Remote.Addr().Is6() && (err != nil || !a.leaves(f.Oif)) {
-		// With a source the kernel answers for an unbound socket, which routes that
-		// refuse concern too; without one it keeps to the link, as for a bound one
-		// (ip6_route_output_flags_noref).
-		f.Local = netip.AddrPortFrom(netip.Addr{}, f.Local.Port())
-		err = k.ask(ctx, 1, func(_ int, b []byte) []byte { return appendRouteQuery(b, f) })[0].err
-	}
+func (a *answer) noRoute(c *Claim) (bool, error) {
 	switch {
-	case refused(err):
+	case refused(a.err):
 		return true, nil
-	case errors.Is(err, syscall.EINVAL):
+	case errors.Is(a.err, syscall.EINVAL):
 		return c.Verdict.Now.Errno == syscall.EINVAL, nil
 	}
-	return false, err
+	return false, a.err
 }
 
 // leftBehind looks at the flow's own path: it must leave by a link that is down, or

@@ -73,6 +73,8 @@ func TestVerdicts(t *testing.T) {
 			{name: "bound to the worse uplink, unlike those for whom there is a blackhole, its default deleted, IPv6",
 				prepare: append([]string{"-6 route add blackhole " + host6}, both6...), call: call{To: to(host6).To, Dev: wan1},
 				change: []string{"-6 route del default metric 20"}, reason: "no-route"},
+			{name: "bound to the worse uplink, without carrier for good, IPv6", prepare: both6, call: call{To: to(host6).To, Dev: wan1},
+				change: []string{"-n peer link set peer1 down"}, reason: "link-down"},
 			{name: "bound to the worse uplink, the better one's default deleted, IPv6", prepare: both6, call: call{To: to(host6).To, Dev: wan1},
 				change: []string{"-6 route del default metric 10"}},
 			{name: "bound, its link down", prepare: both, call: call{To: at, Dev: wan1},
