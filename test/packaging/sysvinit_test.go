@@ -46,9 +46,11 @@ func TestSysvinit(t *testing.T) {
 s() { echo "$1:"; ` + strings.Join(shell, " ") + " " + path + ` "$1"; echo "= $?"; }
 answers() { i=0; while ! ` + binary + ` version -socket ` + dir + `/sock >/dev/null || ! [ -S ` + dir + `/sock ]; do
 	i=$((i + 1)); [ $i -lt 100 ] || { echo 'no daemon'; break; }; sleep 0.1; done; }
+reloaded() { i=0; while ! grep -q 'configuration read again' ` + log + `; do
+	i=$((i + 1)); [ $i -lt 100 ] || { echo 'not reloaded'; break; }; sleep 0.1; done; }
 s status
 s start; answers
-s status; s start; s reload; s restart; answers; s status; s stop; s status`
+s status; s start; s reload; reloaded; s restart; answers; s status; s stop; s status`
 			cmd := exec.Command("sh", "-c", story)
 			cmd.SysProcAttr = &syscall.SysProcAttr{
 				Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
