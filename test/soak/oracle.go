@@ -35,7 +35,7 @@ const (
 )
 
 // home is where a connection lives: the link it left by when its path was last
-// seen alive, and whether that link had its address. A connection whose address
+// seen alive, or in the grace, and whether that link had its address. A connection whose address
 // is elsewhere (on lo, say) does not care by which link it leaves.
 type home struct {
 	oif   uint32
@@ -54,8 +54,8 @@ func look(ls links, from netip.Addr, h home, a answer) (cause, home) {
 		return down, h
 	case h.owned && !l.addrs[from] && a.oif != h.oif:
 		return elsewhere, h
-	case !l.running && l.graced:
-		return carrier, h
+	case !l.running && l.graced: // which counts as having it
+		return carrier, home{a.oif, l.addrs[from]}
 	case !l.running:
 		return lost, h
 	}

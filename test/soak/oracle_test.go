@@ -40,6 +40,8 @@ func TestLook(t *testing.T) {
 			ls[2].addrs[own] = true
 		}, home: at, answer: answer{oif: 1}, moved: home{1, false}},
 		{name: "carrier just lost", change: func(ls links) { ls[1].running, ls[1].graced = false, true }, home: at, answer: answer{oif: 1}, want: carrier},
+		{name: "not at home, led home in the grace", change: func(ls links) { ls[1].running, ls[1].graced = false, true },
+			home: home{oif: 2}, answer: answer{oif: 1}, want: carrier, moved: home{1, true}},
 		{name: "carrier lost", change: func(ls links) { ls[1].running = false }, home: at, answer: answer{oif: 1}, want: lost},
 		{name: "link down", change: func(ls links) { ls[1].up = false }, home: at, answer: answer{oif: 1}, want: down},
 		{name: "link gone", change: func(ls links) { ls[2].addrs[own] = true; delete(ls, 1) }, home: at, answer: answer{oif: 1}, want: down},
