@@ -24,7 +24,8 @@ BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .PHONY: help build run demo test need format vet staticcheck oldest mini mips unit \
-	metrics race fuzz kernel oracle soak bench benchmarks cross size ipk install clean
+	metrics race fuzz kernel oracle soak bench benchmarks cross size ipk install clean \
+	need-qemu kernels qemu
 .NOTPARALLEL:
 
 help: ## this list
@@ -168,6 +169,23 @@ size: cross ## sizes in dist/, and whether they keep to their budgets
 
 ipk: cross ## dist/ipk: packages for OpenWrt up to 24.10
 	$(GO) run ./internal/tool/ipk -version $(VERSION)
+
+# Guests by their names in test/qemu, and what they run.
+GUESTS        ?= mips mipsel armv7 arm64 s390x
+GUEST_TARGETS := mips,GOMIPS=softfloat mipsle,GOMIPS=softfloat arm,GOARM=7 arm64, s390x,
+
+need-qemu:
+	@scripts/need bc bison flex flock linux-source-6.1 make mips-linux-gnu-gcc modprobe \
+		qemu-system-aarch64 qemu-system-arm qemu-system-mips qemu-system-mipsel qemu-system-s390x xz
+
+kernels: need-qemu ## what the guests boot, once; the one for mips is built and takes minutes
+	@test/qemu/kernels $(GUESTS)
+
+qemu: kernels ## netmond on other processors, under QEMU; GUESTS chooses
+	@$(MAKE) --no-print-directory cross TARGETS='$(GUEST_TARGETS)'
+	$(GO) vet -C test/qemu ./...
+	@QEMU_TABLE=$(CURDIR)/dist/qemu.txt $(GO) run ./test/report $(GO) test -C test/qemu -count=1 -timeout 20m -parallel 2 \
+		-run 'TestGuest/^($(subst $(eval) ,|,$(strip $(GUESTS))))$$' -json .; code=$$?; cat dist/qemu.txt; exit $$code
 
 install: build ## to PREFIX (/usr/local), under DESTDIR
 	install -D -m 755 bin/netmond $(DESTDIR)$(PREFIX)/sbin/netmond

@@ -1,0 +1,102 @@
+//go:build linux
+
+// Command init is the first process of a guest: it mounts what there must be,
+// loads the modules, runs the jobs of its image one after the other, and turns the
+// machine off. Under another init, which has mounted already, it is what that one
+// starts.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/netmond/netmond/test/qemu/console"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Println("init:", err)
+	}
+	console.Say(console.Down)
+	unix.Sync()
+	if err := unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF); err != nil {
+		fmt.Println("init: power off:", err)
+	}
+	select {} // the end of the first process is a panic
+}
+
+func run() error {
+	for _, m := range []struct{ kind, at string }{
+		{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}, {"tmpfs", "/run"}, {"tmpfs", "/tmp"},
+	} {
+		if err := os.MkdirAll(m.at, 0o755); err != nil {
+			return err
+		}
+		if err := unix.Mount(m.kind, m.at, m.kind, 0, ""); err != nil && !errors.Is(err, unix.EBUSY) {
+			return fmt.Errorf("mount %s: %w", m.at, err)
+		}
+	}
+	os.Setenv("PATH", "/bin")
+	os.Setenv("TMPDIR", "/tmp")
+	if err := load("/modules"); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(console.Jobs)
+	if err != nil {
+		return err
+	}
+	var jobs []console.Job
+	if err := json.Unmarshal(text, &jobs); err != nil {
+		return fmt.Errorf("%s: %w", console.Jobs, err)
+	}
+	console.Say(console.Up)
+	for _, j := range jobs {
+		cmd := exec.Command(j.Args[0], j.Args[1:]...)
+		cmd.Env = append(os.Environ(), j.Env...)
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stdout
+		console.Say(console.Begin, j.Name)
+		if err := cmd.Run(); cmd.ProcessState == nil {
+			fmt.Println("init:", err)
+			console.Say(console.End, j.Name, -1)
+			continue
+		}
+		console.Say(console.End, j.Name, cmd.ProcessState.ExitCode())
+	}
+	return nil
+}
+
+// load loads the modules of a directory in its order.
+func load(dir string) error {
+	order, err := os.Open(filepath.Join(dir, "order"))
+	if err != nil {
+		return err
+	}
+	defer order.Close()
+	lines := bufio.NewScanner(order)
+	for lines.Scan() {
+		if err := insert(filepath.Join(dir, lines.Text())); err != nil {
+			return fmt.Errorf("module %s: %w", lines.Text(), err)
+		}
+	}
+	return lines.Err()
+}
+
+func insert(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	err = unix.FinitModule(int(f.Fd()), "", 0)
+	if errors.Is(err, unix.EEXIST) || errors.Is(err, unix.ENODEV) { // loaded; for hardware that is not there
+		return nil
+	}
+	return err
+}
