@@ -26,7 +26,8 @@ type image struct {
 // the tools of the cache's directory cache.
 func newImage(cache string) (*image, error) {
 	i := &image{there: make(map[string]bool)}
-	i.add(cpio.CharDev("dev/console", 0o600, 5, 1), cpio.Directory("etc", 0o755), cpio.Symlink("var/run", "/run"))
+	i.add(cpio.CharDev("dev/console", 0o600, 5, 1), cpio.Directory("etc", 0o755), cpio.Symlink("var/run", "/run"),
+		cpio.StaticFile("etc/protocols", "icmp 1\ntcp 6\nudp 17\n", 0o644))
 	modules, err := os.ReadDir(filepath.Join(cache, "modules"))
 	if err != nil {
 		return nil, err

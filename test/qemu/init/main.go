@@ -2,8 +2,8 @@
 
 // Command init is the first process of a guest: it mounts what there must be,
 // loads the modules, runs the jobs of its image one after the other, and turns the
-// machine off. Under another init, which has mounted already, it is what that one
-// starts.
+// machine off. Under another init, which has mounted some already, it is
+// what that one starts.
 package main
 
 import (
