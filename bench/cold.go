@@ -18,6 +18,8 @@ import (
 
 	"github.com/netmond/netmond/rtable"
 	"github.com/netmond/netmond/rtnl"
+
+	"github.com/netmond/netmond/internal/fulltable"
 )
 
 // contender reads the whole table in some way.
@@ -35,7 +37,7 @@ func cold(c *config) ([]row, error) {
 		return nil, err
 	}
 	start := time.Now()
-	if err := load(internet(c.Routes)); err != nil {
+	if err := load(fulltable.Prefixes(c.Routes)); err != nil {
 		return nil, err
 	}
 	fmt.Fprintf(os.Stderr, "  %s routes added in %v\n", count(c.Routes), time.Since(start).Round(time.Millisecond))

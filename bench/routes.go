@@ -3,37 +3,13 @@
 package main
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/netmond/netmond/internal/netlink"
 )
-
-// internet is n different IPv4 prefixes with about the lengths of a full Internet
-// table: six of ten are /24, and few are shorter than /16.
-func internet(n int) []netip.Prefix {
-	r := rand.New(rand.NewPCG(1, 2))
-	lengths := []int{24, 24, 24, 24, 24, 24, 23, 22, 22, 21, 20, 19, 18, 16}
-	seen := make(map[netip.Prefix]bool, n)
-	list := make([]netip.Prefix, 0, n)
-	for len(list) < n {
-		var b [4]byte
-		binary.BigEndian.PutUint32(b[:], r.Uint32())
-		if b[0] == 0 || b[0] == 127 || b[0] >= 224 {
-			continue
-		}
-		p := netip.PrefixFrom(netip.AddrFrom4(b), lengths[r.IntN(len(lengths))]).Masked()
-		if !seen[p] {
-			seen[p] = true
-			list = append(list, p)
-		}
-	}
-	return list
-}
 
 // Two uplinks, with a router and a half each. veth, because every kernel with
 // namespaces has it.

@@ -8,12 +8,13 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"runtime"
 	"strconv"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netmond/netmond/internal/netns"
 )
 
 // The device and its Internet: two uplinks into the namespace "peer", where every
@@ -56,7 +57,7 @@ func openPeer() error {
 			return err
 		}
 	}
-	err := within("peer", func() error {
+	err := netns.Do("peer", func() error {
 		const long = 1 << 20
 		if err := os.WriteFile("/proc/sys/net/core/somaxconn", fmt.Append(nil, long), 0); err != nil {
 			return err
@@ -74,24 +75,6 @@ func openPeer() error {
 		return fmt.Errorf("peer: %w", err)
 	}
 	return nil
-}
-
-// within runs f on a thread in the network namespace of that name.
-func within(name string, f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		ns, err := os.Open("/run/netns/" + name)
-		if err == nil {
-			defer ns.Close()
-			err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
-		}
-		if err == nil {
-			err = f()
-		}
-		done <- err
-	}()
-	return <-done
 }
 
 // dial opens a connection to the i-th host of the prefix.

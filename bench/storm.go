@@ -15,6 +15,8 @@ import (
 
 	"github.com/netmond/netmond/rtable"
 	"github.com/netmond/netmond/rtnl"
+
+	"github.com/netmond/netmond/internal/fulltable"
 )
 
 // stormResult is what a follower of a storm saw.
@@ -41,7 +43,7 @@ func storm(c *config) ([]row, error) {
 	if _, err := follower.line(); err != nil {
 		return nil, err
 	}
-	dst := internet(c.Changes)
+	dst := fulltable.Prefixes(c.Changes)
 	began := monotonic()
 	if err := load(dst); err != nil {
 		return nil, err

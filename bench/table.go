@@ -5,7 +5,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"os/exec"
 	"regexp"
@@ -15,13 +14,15 @@ import (
 
 	"github.com/netmond/netmond/rtable"
 	"github.com/netmond/netmond/rtnl"
+
+	"github.com/netmond/netmond/internal/fulltable"
 )
 
 // table measures in this process, by the CPU time it takes and not by the clock:
 // the machine may have other work. What the garbage collector does for it counts.
 func table(c *config) (rows []row, err error) {
 	for _, n := range []int{10, 1000, c.Routes / 10, c.Routes} {
-		dst := internet(n)
+		dst := fulltable.Prefixes(n)
 		t := build(3, dst)
 		var took []time.Duration
 		for range c.Runs {
@@ -38,8 +39,8 @@ func table(c *config) (rows []row, err error) {
 			rows = append(rows, info(what, "%s", us(d)))
 		}
 	}
-	dst := internet(c.Routes)
-	to := hosts(dst)
+	dst := fulltable.Prefixes(c.Routes)
+	to := fulltable.Hosts(dst)
 
 	step, err := prefixStep(c)
 	if err != nil {
@@ -109,7 +110,7 @@ func applyOne(t *rtable.Table, dst []netip.Prefix) (time.Duration, error) {
 	runtime.GC()
 	start := cpuSelf()
 	for i := range n {
-		batch.Events[0] = event(dst[i*7919%len(dst)], i/len(dst)+i+1)
+		batch.Events[0] = fulltable.Route(dst[i*7919%len(dst)], i/len(dst)+i+1)
 		next, changes := t.Apply(batch)
 		if changes.Empty() {
 			return 0, errors.New("a change that changes nothing")
@@ -119,59 +120,11 @@ func applyOne(t *rtable.Table, dst []netip.Prefix) (time.Duration, error) {
 	return (cpuSelf() - start) / n, nil
 }
 
-// event is the route to p by the i-th gateway, in place of what there is.
-func event(p netip.Prefix, i int) rtnl.Event {
-	return rtnl.Event{Op: rtnl.New, Flags: rtnl.FlagReplace, Message: &rtnl.Route{
-		Dst: p, Table: rtnl.TableMain, Type: rtnl.Unicast, Protocol: 186,
-		NextHops: []rtnl.NextHop{{Gateway: gateways[i%4], Oif: uint32(2 + i%4/2), Weight: 1}},
-	}}
-}
-
 // build is a table with those routes, and a number of rules of which the last but
 // one leads to them.
-func build(rules int, dst []netip.Prefix) *rtable.Table {
-	var head []rtnl.Event
-	add := func(m rtnl.Message) { head = append(head, rtnl.Event{Op: rtnl.New, Message: m}) }
-	const up = rtnl.FlagUp | rtnl.FlagRunning | rtnl.FlagLowerUp
-	for i, name := range []string{"lo", "wan0", "wan1"} {
-		add(&rtnl.Link{Index: uint32(i + 1), Name: name, Flags: up})
-	}
-	rule := func(prio, table, mark uint32) {
-		r := &rtnl.Rule{Family: rtnl.IPv4, Priority: prio, Action: rtnl.ActionTable, Table: table, Mark: mark, SuppressPrefixLen: -1, SuppressIfGroup: -1}
-		if mark != 0 {
-			r.Mask = 0xff
-		}
-		add(r)
-	}
-	rule(0, rtnl.TableLocal, 0)
-	for i := range uint32(rules - 3) {
-		rule(100+i, 100+i, 1+i)
-	}
-	rule(32766, rtnl.TableMain, 0)
-	rule(32767, rtnl.TableDefault, 0)
-	local := netip.MustParsePrefix("192.0.2.9/32")
-	add(&rtnl.Route{Dst: local, Table: rtnl.TableLocal, Type: rtnl.Local, Scope: rtnl.ScopeHost, Protocol: 2, NextHops: []rtnl.NextHop{{Oif: 2, Weight: 1}}})
-
-	t, _ := (*rtable.Table)(nil).Apply(rtnl.Batch{Full: true, More: true, Events: head})
-	for i := 0; i < len(dst); {
-		b := rtnl.Batch{More: true}
-		for end := min(i+500, len(dst)); i < end; i++ {
-			e := event(dst[i], i)
-			e.Flags = 0
-			b.Events = append(b.Events, e)
-		}
+func build(rules int, dst []netip.Prefix) (t *rtable.Table) {
+	for b := range fulltable.State(rules, dst) {
 		t, _ = t.Apply(b)
 	}
-	t, _ = t.Apply(rtnl.Batch{})
 	return t
-}
-
-// hosts are addresses that the prefixes hold, in an order of their own.
-func hosts(dst []netip.Prefix) []netip.Addr {
-	r := rand.New(rand.NewPCG(3, 4))
-	list := make([]netip.Addr, min(len(dst), 1<<10))
-	for i := range list {
-		list[i] = dst[r.IntN(len(dst))].Addr().Next()
-	}
-	return list
 }

@@ -13,13 +13,15 @@ import (
 	"testing"
 
 	"github.com/netmond/netmond/rtnl"
+
+	"github.com/netmond/netmond/internal/fulltable"
 )
 
 // A Lookup that ends at a route with one next hop allocates nothing, whatever the
 // rules.
 func TestLookupAllocatesNothing(t *testing.T) {
-	dst := internet(1000)
-	to := hosts(dst)
+	dst := fulltable.Prefixes(1000)
+	to := fulltable.Hosts(dst)
 	for _, rules := range []int{3, 10} {
 		table := build(rules, dst)
 		i := 0
@@ -36,12 +38,12 @@ func TestLookupAllocatesNothing(t *testing.T) {
 
 // An update costs the path to one prefix: its memory does not grow with the table.
 func TestApplyAllocatesOnePath(t *testing.T) {
-	dst := internet(20_000)
+	dst := fulltable.Prefixes(20_000)
 	table := build(3, dst)
 	i := 0
 	if n := testing.AllocsPerRun(1000, func() {
 		old := table
-		table, _ = old.Apply(rtnl.Batch{Events: []rtnl.Event{benchRoute(dst[i], i+1)}})
+		table, _ = old.Apply(rtnl.Batch{Events: []rtnl.Event{fulltable.Route(dst[i], i+1)}})
 		i++
 	}); n > 100 {
 		t.Errorf("Apply of one route among %d allocates %v times, want 100 at most", len(dst), n)
@@ -84,25 +86,25 @@ func TestMillionRoutesAreSmall(t *testing.T) {
 
 // million takes in a million routes and prints what the process holds.
 func million(t *testing.T) {
-	table, _ := (*Table)(nil).Apply(rtnl.Batch{Full: true, More: true, Events: benchHead(3)})
+	table, _ := (*Table)(nil).Apply(rtnl.Batch{Full: true, More: true, Events: fulltable.Head(3)})
 	const n = 1_000_000
 	events := make([]rtnl.Event, 0, 500)
 	for i := uint32(0); i < n; i++ {
 		v := i * 2654435761 % (1 << 24) // odd: each /24 once, in no order
 		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(v >> 16), byte(v >> 8), byte(v)}), 24)
-		if events = append(events, benchRoute(p, int(i))); len(events) == cap(events) {
+		if events = append(events, fulltable.Route(p, int(i))); len(events) == cap(events) {
 			table, _ = table.Apply(rtnl.Batch{More: true, Events: events})
 			events = make([]rtnl.Event, 0, 500)
 		}
 	}
 	table, _ = table.Apply(rtnl.Batch{Events: events})
-	if table.Len() != n+3 {
-		t.Errorf("Len() = %d, want %d", table.Len(), n+3)
+	if table.Len() != n+fulltable.HeadRoutes {
+		t.Errorf("Len() = %d, want %d", table.Len(), n+fulltable.HeadRoutes)
 	}
 	peak := status(t)
 	debug.FreeOSMemory()
 	fmt.Printf("%s\n%s\n", status(t)["VmRSS"], peak["VmHWM"])
-	if _, ok := table.Lookup(Query{Dst: benchGateways[0]}); !ok {
+	if _, ok := table.Lookup(Query{Dst: netip.MustParseAddr("192.0.2.1")}); !ok {
 		t.Error("no route")
 	}
 }

@@ -43,13 +43,15 @@ var rules = []rule{
 	{"internal/uci", nil, "it reads a file format"},
 	{"internal/ubus", []string{"internal/log"}, "it speaks a protocol, whatever is said"},
 	{"internal/iproute", []string{"rtnl"}, "it reads what rtnl writes, for tests"},
+	{"internal/fulltable", []string{"rtnl"}, "it makes up what rtnl would read, for tests"},
+	{"internal/netns", nil, "it makes room for tests, whatever they test"},
 	{"internal/minijson", nil, "it stands in for encoding/json"},
 	{"internal/log", nil, "it stands in for log/slog"},
 	{"cmd/netmond", append(library, "internal/daemon", "internal/log", "internal/netlink", "internal/ubus", "internal/uci", "internal/view"),
-		"it puts the parts together, and internal/iproute is for tests"},
+		"it puts the parts together, and the rest is for tests"},
 	{"examples/", library, "users cannot import more"},
 	{"internal/tool/", nil, "tools build packages, not netmond"},
-	{"test/", nil, "it watches from outside"},
+	{"test/", []string{"internal/netns"}, "it watches from outside"},
 }
 
 // standard may be imported by any package with a rule of its own, as what they

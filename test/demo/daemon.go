@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"syscall"
 	"time"
+
+	"github.com/netmond/netmond/internal/netns"
 )
 
 // daemon is netmond on a device.
@@ -37,7 +39,7 @@ func start(ctx context.Context, d *device, netmond string) (*daemon, error) {
 	failure := make(chan error, 1)
 	go func() {
 		defer close(dm.ended)
-		failure <- in(d.name, func() error { // its death signal comes with the thread's end
+		failure <- netns.Do(d.name, func() error { // its death signal comes with the thread's end
 			if err := cmd.Start(); err != nil {
 				return err
 			}

@@ -10,13 +10,14 @@ import (
 	"io"
 	"net"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netmond/netmond/internal/netns"
 )
 
 // A device has two uplinks into an Internet of its own:
@@ -76,10 +77,10 @@ func (d *device) build() error {
 			return err
 		}
 	}
-	return in(inet, func() error {
+	return netns.Do(inet, func() error {
 		l, err := net.Listen("tcp4", server)
 		if err == nil {
-			go echo(l)
+			go netns.Echo(l)
 		}
 		return err
 	})
@@ -93,37 +94,6 @@ func ip(words string) error {
 		return fmt.Errorf("ip %s: %w\n%s", words, err, out)
 	}
 	return nil
-}
-
-// in runs f on a thread in a network namespace. The thread ends with f.
-func in(ns string, f func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		fd, err := unix.Open("/run/netns/"+ns, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err == nil {
-			err = unix.Setns(fd, unix.CLONE_NEWNET)
-			unix.Close(fd)
-		}
-		if err == nil {
-			err = f()
-		}
-		done <- err
-	}()
-	return <-done
-}
-
-func echo(l net.Listener) {
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return
-		}
-		go func() {
-			defer c.Close()
-			_, _ = io.Copy(c, c) // what the other end makes of it counts
-		}()
-	}
 }
 
 // event is something that happened on a device.
@@ -153,7 +123,7 @@ func (d *device) talk(ctx context.Context, events chan<- event) {
 	}
 	for ctx.Err() == nil {
 		var c net.Conn
-		err := in(d.name, func() (err error) {
+		err := netns.Do(d.name, func() (err error) {
 			c, err = (&net.Dialer{Timeout: 3 * time.Second}).DialContext(ctx, "tcp4", server)
 			return err
 		})

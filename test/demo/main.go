@@ -19,7 +19,7 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/netmond/netmond/internal/netns"
 )
 
 // inside is set in the environment of the process that is in the namespaces.
@@ -53,35 +53,12 @@ func enter(netmond string) error {
 		return err
 	}
 	runtime.LockOSThread() // whose end would be the child's
-	cmd := exec.Command("/proc/self/exe", netmond)
+	cmd := netns.Command(os.Geteuid() != 0, netmond)
 	cmd.Env = append(os.Environ(), inside+"=1")
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS,
-		Pdeathsig:  syscall.SIGKILL,
-	}
-	if os.Geteuid() != 0 {
-		cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}}
-	}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("user and network namespaces are forbidden here, so try it as root: %w", err)
 	}
 	return cmd.Wait()
-}
-
-// furnish prepares the mounts: private, and with an empty /run for the names of
-// namespaces and the daemon's socket.
-func furnish() error {
-	err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
-	if err == nil {
-		err = unix.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755")
-	}
-	if err != nil {
-		return fmt.Errorf("mounts are forbidden in a user namespace here, so try it as root: %w", err)
-	}
-	return nil
 }
 
 // The story's times: what the programs do before, and how long one watches after.
@@ -91,8 +68,8 @@ const (
 )
 
 func demo(ctx context.Context, netmond string) error {
-	if err := furnish(); err != nil {
-		return err
+	if err := netns.Furnish(); err != nil {
+		return fmt.Errorf("mounts are forbidden in a user namespace here, so try it as root: %w", err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

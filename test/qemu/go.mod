@@ -5,6 +5,7 @@ go 1.24.0
 replace github.com/netmond/netmond => ../..
 
 require (
+	github.com/netmond/netmond v0.0.0
 	github.com/u-root/u-root v0.16.0
 	golang.org/x/sys v0.41.0
 )

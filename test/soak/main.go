@@ -35,6 +35,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netmond/netmond/internal/netns"
 )
 
 // inside is set in the environment of the process that is in the namespaces.
@@ -82,15 +84,8 @@ var errForbidden = errors.New("user and network namespaces are forbidden here")
 // enter runs this program again as root of new namespaces, which end with it.
 func enter() error {
 	runtime.LockOSThread() // whose end would be the child's
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd := netns.Command(true, os.Args[1:]...)
 	cmd.Env = append(os.Environ(), inside+"=1")
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNET | unix.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}},
-		Pdeathsig:   syscall.SIGKILL,
-	}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("%w: %w", errForbidden, err)
 	}
@@ -100,11 +95,7 @@ func enter() error {
 // furnish prepares the mounts, private and with an empty /run, and the limit of
 // descriptors.
 func furnish() error {
-	err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
-	if err == nil {
-		err = unix.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755")
-	}
-	if err != nil {
+	if err := netns.Furnish(); err != nil {
 		return fmt.Errorf("%w: mounts: %w", errForbidden, err)
 	}
 	var limit unix.Rlimit

@@ -7,15 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/netmond/netmond/internal/netns"
 )
 
 // The device is this process's own network namespace, its Internet the namespace
@@ -128,18 +126,7 @@ func serveAt(port string) error {
 	if err != nil {
 		return err
 	}
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				_, _ = io.Copy(c, c) // what the other end makes of it counts
-			}()
-		}
-	}()
+	go netns.Echo(l)
 	return nil
 }
 
@@ -174,23 +161,10 @@ func batch(ns string, args, lines []string) error {
 	return nil
 }
 
-// in runs f on a thread in a network namespace. The thread ends with f.
+// in runs f in a network namespace; "" is that of the caller.
 func in(ns string, f func() error) error {
 	if ns == "" {
 		return f()
 	}
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		fd, err := unix.Open("/run/netns/"+ns, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err == nil {
-			err = unix.Setns(fd, unix.CLONE_NEWNET)
-			unix.Close(fd)
-		}
-		if err == nil {
-			err = f()
-		}
-		done <- err
-	}()
-	return <-done
+	return netns.Do(ns, f)
 }

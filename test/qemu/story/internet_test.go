@@ -18,6 +18,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/netmond/netmond/internal/netns"
 )
 
 // internet is the other side of both uplinks: every host of it echoes at port 7,
@@ -46,19 +48,7 @@ func newInternet(t *testing.T) *internet {
 		}
 		return l
 	}
-	echo := listen(":7")
-	go func() {
-		for {
-			c, err := echo.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				_, _ = io.Copy(c, c) // its end is the other side's to notice
-			}()
-		}
-	}()
+	go netns.Echo(listen(":7"))
 	server := &http.Server{Handler: i, ErrorLog: log.New(io.Discard, "", 0)}
 	go func() { _ = server.Serve(listen(":80")) }()
 	secure := tls.NewListener(listen(":443"), &tls.Config{Certificates: []tls.Certificate{certificate(t)}})

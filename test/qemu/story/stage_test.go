@@ -11,13 +11,12 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/netmond/netmond/internal/netns"
 )
 
 // The device has two uplinks into an Internet of its own, the namespace "peer",
@@ -124,20 +123,7 @@ func (s *stage) carrier(link string, want bool) {
 // within runs f on a thread in a network namespace.
 func within(t *testing.T, ns string, f func()) {
 	t.Helper()
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // it ends with the goroutine
-		fd, err := unix.Open("/run/netns/"+ns, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err == nil {
-			err = unix.Setns(fd, unix.CLONE_NEWNET)
-			unix.Close(fd)
-		}
-		if err == nil {
-			f()
-		}
-		done <- err
-	}()
-	if err := <-done; err != nil {
+	if err := netns.Do(ns, func() error { f(); return nil }); err != nil {
 		t.Fatal(err)
 	}
 }
