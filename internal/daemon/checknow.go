@@ -2,11 +2,14 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/netmond/netmond/cpd"
 	"github.com/netmond/netmond/rtable"
+	"github.com/netmond/netmond/smd"
 )
 
 // CheckNow checks every uplink, or those on the link dev, waits for the results,
@@ -71,3 +74,22 @@ func uplinkNames(uplinks []Uplink) string {
 	}
 	return names[1:]
 }
+
+// Sent is told of the messages that clients publish: a cpdcheck starts checks.
+func (d *Daemon) Sent(c smd.Class, payload json.RawMessage) {
+	if t, ok := smd.ParseTrigger(payload); ok && t == smd.CPDCheck && c == smd.Network {
+		d.CheckSoon()
+	}
+}
+
+// CheckSoon has every uplink checked. It may be called from any goroutine and
+// does not block: one asked for while another waits is the same.
+func (d *Daemon) CheckSoon() {
+	select {
+	case d.triggers <- struct{}{}:
+	default:
+	}
+}
+
+// errNoCheck says that the daemon was made without captive-portal checks.
+var errNoCheck = errors.New("daemon: captive-portal checks are off")

@@ -10,8 +10,6 @@ package daemon
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"iter"
 	"sync"
 	"sync/atomic"
@@ -69,14 +67,6 @@ type Deps struct {
 	Build view.Build
 	Board any
 	Flows func(context.Context) iter.Seq2[conn.Flow, error] // for the API; nil has none
-}
-
-// Notifier tells the init system how the daemon is doing (board.Notifier).
-type Notifier interface {
-	Ready() error
-	Status(string) error
-	Watchdog() error
-	Interval() time.Duration
 }
 
 // Daemon is a daemon, before and while it runs.
@@ -245,41 +235,6 @@ func (d *Daemon) linksLost(changes rtable.Changes) {
 	}
 }
 
-func (d *Daemon) ready() {
-	t := d.loop.state.Table
-	d.Log.Info("table complete", "routes", t.Len(), "uplinks", len(d.loop.state.Uplinks))
-	if d.Notify != nil {
-		_ = d.Notify.Ready() // likewise
-	}
-}
-
-// watchdog ticks as often as the init system wants to hear from the loop.
-func (d *Daemon) watchdog() *time.Ticker {
-	every := time.Duration(0)
-	if d.Notify != nil {
-		every = d.Notify.Interval()
-	}
-	if every <= 0 {
-		t := time.NewTicker(time.Hour)
-		t.Stop()
-		return t
-	}
-	return time.NewTicker(every)
-}
-
-// Alive says whether the loop answers before ctx ends. It may be called from any
-// goroutine.
-func (d *Daemon) Alive(ctx context.Context) bool {
-	answer := make(chan struct{})
-	select {
-	case d.alive <- answer:
-		<-answer
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
 // publish puts a message on the bus. A payload that does not fit is a mistake of
 // this program; it is logged, and nothing else fails for it.
 func (d *Daemon) publish(c smd.Class, payload any) {
@@ -287,22 +242,3 @@ func (d *Daemon) publish(c smd.Class, payload any) {
 		d.Log.Warn("message not published", "err", err)
 	}
 }
-
-// Sent is told of the messages that clients publish: a cpdcheck starts checks.
-func (d *Daemon) Sent(c smd.Class, payload json.RawMessage) {
-	if t, ok := smd.ParseTrigger(payload); ok && t == smd.CPDCheck && c == smd.Network {
-		d.CheckSoon()
-	}
-}
-
-// CheckSoon has every uplink checked. It may be called from any goroutine and
-// does not block: one asked for while another waits is the same.
-func (d *Daemon) CheckSoon() {
-	select {
-	case d.triggers <- struct{}{}:
-	default:
-	}
-}
-
-// errNoCheck says that the daemon was made without captive-portal checks.
-var errNoCheck = errors.New("daemon: captive-portal checks are off")
