@@ -9,19 +9,26 @@ import (
 // hops are the next hops of r that the query can leave by: alive, and out of the
 // bound link where there is one. Where all are, it is the route's own slice.
 func (l *lookup) hops(r *body) []rtnl.NextHop {
-	all := r.NextHops
-	if l.drops(r) {
+	n := l.object(r)
+	switch {
+	case n == nil:
+		return only(r.NextHops, l.leaves)
+	case l.t.isBlackhole(n):
 		return []rtnl.NextHop{{}}
 	}
-	if r.NHID != 0 {
-		if n := l.t.objects[r.NHID]; n != nil {
-			all = l.t.legs(n)
-			if l.fam == v6 && len(n.Group) > 0 && len(only(all, l.leaves)) > 0 {
-				return only(all, l.alive)
-			}
-		}
+	all := l.t.legs(n)
+	if l.fam == v6 && len(n.Group) > 0 && len(only(all, l.leaves)) > 0 {
+		return only(all, l.alive)
 	}
 	return only(all, l.leaves)
+}
+
+// object is the nexthop object of a route; nil for a route without one.
+func (l *lookup) object(r *body) *rtnl.NextHopObject {
+	if r.NHID == 0 {
+		return nil
+	}
+	return l.t.objects[r.NHID]
 }
 
 // only is the next hops that are so. Where all are, it is the slice itself.

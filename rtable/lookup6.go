@@ -99,10 +99,7 @@ func (l *lookup) returns(r *body) bool {
 
 // drops says whether a route is by a nexthop object that is a blackhole.
 func (l *lookup) drops(r *body) bool {
-	if r.NHID == 0 {
-		return false
-	}
-	n := l.t.objects[r.NHID]
+	n := l.object(r)
 	return n != nil && l.t.isBlackhole(n)
 }
 
