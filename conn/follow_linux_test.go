@@ -112,24 +112,6 @@ func within(t *testing.T, what string, c <-chan struct{}) {
 	}
 }
 
-// loopback dials a tracked connection.
-func loopback(t *testing.T, r *Registry) (tracked, peer net.Conn) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	if tracked, err = r.DialContext(context.Background(), "tcp", l.Addr().String()); err != nil {
-		t.Fatal(err)
-	}
-	if peer, err = l.Accept(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { tracked.Close(); peer.Close() })
-	return tracked, peer
-}
-
 // kill ends a connection as a daemon does by the second rung.
 func kill(t *testing.T, c net.Conn) {
 	t.Helper()
@@ -161,8 +143,8 @@ func TestFollowListens(t *testing.T) {
 	alone := following(t, r)
 	d.heard(r, Pidfd)
 
-	a, _ := loopback(t, r)
-	other, peer := loopback(t, r)
+	a, _ := Loopback(t, r)
+	other, peer := Loopback(t, r)
 	ended := make(chan error, 1)
 	go func() { _, err := a.Read(make([]byte, 1)); ended <- err }()
 	d.say <- flowLine("closed", other, "") // whose addresses another had

@@ -73,7 +73,7 @@ func passes(t *testing.T, a, b net.Conn) {
 // other is closed as any.
 func TestMultipath(t *testing.T) {
 	if _, err := os.Stat("/proc/sys/net/mptcp"); err != nil {
-		t.Skip("no MPTCP on this kernel")
+		lacking(t, "no MPTCP on this kernel: %v", err)
 	}
 	if !inNamespace(t) {
 		return

@@ -21,15 +21,11 @@ func inNamespace(t *testing.T) bool {
 	if os.Getenv("NETMOND_NETNS") != "" {
 		return true
 	}
-	refuse := t.Skipf
-	if os.Getenv("NETMOND_KERNEL") == "1" {
-		refuse = t.Fatalf
-	}
 	if emulated() {
 		t.Skip("the kernel below is of another byte order than this program")
 	}
 	if _, err := exec.LookPath("ip"); err != nil {
-		refuse("no iproute2: %v", err)
+		lacking(t, "no iproute2: %v", err)
 	}
 	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v", "-test.count=1")
 	if *update {
@@ -43,7 +39,7 @@ func inNamespace(t *testing.T) bool {
 	}
 	out, err := cmd.CombinedOutput()
 	if _, ran := err.(*exec.ExitError); err != nil && !ran {
-		refuse("no network namespace: %v", err)
+		lacking(t, "no network namespace: %v", err)
 	}
 	if err != nil {
 		t.Errorf("in its namespace:\n%s", out)
@@ -64,4 +60,14 @@ func sh(t *testing.T, line string) {
 func emulated() bool {
 	exe, err := os.Readlink("/proc/thread-self/exe")
 	return err == nil && strings.HasPrefix(filepath.Base(exe), "qemu-")
+}
+
+// lacking ends a test that this machine lacks something for: NETMOND_KERNEL=1 makes
+// that a failure.
+func lacking(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("NETMOND_KERNEL") == "1" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
 }

@@ -20,24 +20,6 @@ func everything(t *testing.T) rtable.Changes {
 	return w.flush()
 }
 
-// pair is a tracked connection and its other end.
-func pair(t *testing.T, r *conn.Registry) (tracked, peer net.Conn) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	if tracked, err = r.DialContext(context.Background(), "tcp", l.Addr().String()); err != nil {
-		t.Fatal(err)
-	}
-	if peer, err = l.Accept(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { tracked.Close(); peer.Close() })
-	return tracked, peer
-}
-
 // flowsOf are the flows of a registry.
 func flowsOf(t *testing.T, r *conn.Registry, changes rtable.Changes) (list []conn.Flow) {
 	t.Helper()
@@ -52,8 +34,8 @@ func flowsOf(t *testing.T, r *conn.Registry, changes rtable.Changes) (list []con
 
 func TestRegistryTracksUntilClosed(t *testing.T) {
 	var r conn.Registry
-	a, peer := pair(t, &r)
-	b, _ := pair(t, &r)
+	a, peer := conn.Loopback(t, &r)
+	b, _ := conn.Loopback(t, &r)
 	flows := flowsOf(t, &r, everything(t))
 	if len(flows) != 2 || r.Len() != 2 {
 		t.Fatalf("Flows = %v and Len = %d, want two", flows, r.Len())
@@ -81,8 +63,8 @@ func TestRegistryTracksUntilClosed(t *testing.T) {
 
 func TestRegistryCloseTellsWhy(t *testing.T) {
 	var r conn.Registry
-	c, peer := pair(t, &r)
-	other, _ := pair(t, &r)
+	c, peer := conn.Loopback(t, &r)
+	other, _ := conn.Loopback(t, &r)
 	var reading sync.WaitGroup
 	reading.Add(1)
 	var pending error
@@ -176,7 +158,7 @@ func TestRegistryIsSafe(t *testing.T) {
 	all := everything(t)
 	var wg sync.WaitGroup
 	for range 4 {
-		c, _ := pair(t, &r)
+		c, _ := conn.Loopback(t, &r)
 		wg.Add(3)
 		go func() { defer wg.Done(); io.Copy(io.Discard, c) }()
 		go func() { defer wg.Done(); c.Close() }()
