@@ -64,9 +64,8 @@ func (d *docket) add(e *entry) {
 }
 
 // review judges every flow of the docket by cur, or only those that are touched,
-// and drops those that are no longer stranded. It returns the dropped ones that
-// were armed.
-func (d *docket) review(judge judge, cur *rtable.Table, closes ReasonSet, touched func(local, remote netip.Addr) bool) (armed []*entry) {
+// and drops those that are no longer stranded, which it returns.
+func (d *docket) review(judge judge, cur *rtable.Table, closes ReasonSet, touched func(local, remote netip.Addr) bool) (dropped []*entry) {
 	for _, e := range d.entries {
 		if touched != nil && !touched(e.flow.Local.Addr(), e.flow.Remote.Addr()) {
 			continue
@@ -75,11 +74,9 @@ func (d *docket) review(judge judge, cur *rtable.Table, closes ReasonSet, touche
 			continue
 		}
 		d.drop(e)
-		if e.armed {
-			armed = append(armed, e)
-		}
+		dropped = append(dropped, e)
 	}
-	return armed
+	return dropped
 }
 
 // judge is Assess or AssessForwarded.

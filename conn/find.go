@@ -29,25 +29,29 @@ func (w *sweep) take(u Update) {
 				w.unsettled = append(w.unsettled, unsettled{changes, start.Add(w.Settle)})
 			}
 			if i < len(all)-1 { // a verdict that did not stand in between has not stood
-				w.review(changes.TouchesFlow)
+				w.review(changes.TouchesFlow, start)
 			}
 		}
 	}
-	w.review(nil)
+	w.review(nil, start)
 	if len(steps) == 0 {
 		return
 	}
-	w.find(steps, start.Add(w.Settle))
+	w.find(steps, start, w.Settle)
 	if w.Settle > 0 {
 		now := time.Now()
 		w.notBefore = now.Add(max(w.Settle/quantum, min(now.Sub(start)*idleShare, longestIdle)))
 	}
 }
 
-// review judges the docket again, or only the flows that are touched, and lifts the
-// limit of flows whose path is back.
-func (w *sweep) review(touched func(local, remote netip.Addr) bool) {
+// review judges the docket again, or only the flows that are touched. Those whose path
+// is back were at home there, wherever they have been since, and lose their limit.
+func (w *sweep) review(touched func(local, remote netip.Addr) bool, now time.Time) {
 	for _, e := range w.docket.review(w.judge, w.view, w.Reasons, touched) {
+		w.origins.note(keyOf(e.flow), e.before, now.Add(w.Settle))
+		if !e.armed {
+			continue
+		}
 		d := Decision{Act: DidDisarm, Flow: e.flow, Cause: e.cause}
 		if d.Err = w.Source.(Armer).Disarm(w.ctx, e.flow); d.Err != nil {
 			d.Act = Failed
@@ -84,6 +88,7 @@ func (w *sweep) assume() {
 
 // expire ends the grace of links whose time is over, and judges their flows.
 func (w *sweep) expire(now time.Time) {
+	w.origins.expire(now)
 	w.unsettled = slices.DeleteFunc(w.unsettled, func(u unsettled) bool { return !u.until.After(now) })
 	for i, since := range w.lost {
 		if now.Sub(since) < w.Grace {
@@ -92,15 +97,15 @@ func (w *sweep) expire(now time.Time) {
 		delete(w.lost, i)
 		before := w.view
 		w.assume()
-		w.review(nil)
-		w.find([]step{{before: before, changes: w.cur.Through(i)}}, now)
+		w.review(nil, now)
+		w.find([]step{{before: before, changes: w.cur.Through(i)}}, now, 0)
 	}
 }
 
-// find reads the flows that the steps can concern and puts on the docket what
-// they have stranded. A flow is judged from before each step that concerns it: it
-// may have been dialled between two.
-func (w *sweep) find(steps []step, due time.Time) {
+// find reads the flows that the steps can concern and puts on the docket, to wait from
+// now, what they have stranded. A flow is judged from before each step that concerns
+// it: it may have been dialled between two.
+func (w *sweep) find(steps []step, now time.Time, wait time.Duration) {
 	all := make([]rtable.Changes, len(steps))
 	for i := range steps {
 		all[i] = steps[i].changes
@@ -119,8 +124,9 @@ func (w *sweep) find(steps []step, due time.Time) {
 		if !changes.TouchesFlow(f.Local.Addr(), f.Remote.Addr()) {
 			continue
 		}
-		if e := w.strandedBy(steps, f); e != nil {
-			e.due = due
+		e, v := w.strandedBy(steps, f)
+		if !w.spared(steps, f, v, now.Add(w.Settle)) && e != nil {
+			e.due = now.Add(wait)
 			for _, u := range w.unsettled {
 				if u.until.After(e.due) && u.changes.TouchesFlow(f.Local.Addr(), f.Remote.Addr()) {
 					e.due = u.until
@@ -136,29 +142,30 @@ func (w *sweep) find(steps []step, due time.Time) {
 // address, for that is the path it used. What was before a state in which the flow
 // was at home does not count: either it did the flow no harm, or the flow is
 // younger. Where it was never at home it is the last step that took a path from it.
-func (w *sweep) strandedBy(steps []step, f Flow) *entry {
-	var found *entry
+// The verdict is that on the first step it has looked at.
+func (w *sweep) strandedBy(steps []step, f Flow) (found *entry, v Verdict) {
 	had := false // found had a path
 	for i := range slices.Backward(steps) {
 		s := &steps[i]
 		if !s.changes.TouchesFlow(f.Local.Addr(), f.Remote.Addr()) {
 			continue
 		}
-		e, v := w.stranded(s, f)
+		var e *entry
+		e, v = w.stranded(s, f)
 		home := v.Link != 0 && s.before.Owns(v.Link, f.Local.Addr()) && !s.before.LinkDown(v.Link)
 		switch {
 		case e == nil && v.Reason == Keep && home:
-			return found
+			return found, v
 		case e == nil:
 		case w.Exclude != nil && w.Exclude(w.view, f, v):
-			return nil
+			return nil, v
 		case home:
-			return e
+			return e, v
 		case found == nil || !had:
 			found, had = e, v.Link != 0
 		}
 	}
-	return found
+	return found, v
 }
 
 // stranded is the docket's entry for a flow that a step has stranded, nil where it

@@ -15,7 +15,8 @@ import (
 type random struct {
 	*rand.Rand
 	*world
-	told strings.Builder
+	told   strings.Builder
+	latest string // line
 }
 
 const worldLinks = `link lo up
@@ -160,6 +161,20 @@ func (r *random) tell(line string) {
 	}
 	r.told.WriteString(line + "\n")
 	r.event(line)
+	r.latest = line
+}
+
+// takeBack tells the opposite of what was told last, or anything where that has none.
+func (r *random) takeBack() {
+	verb, what, _ := strings.Cut(r.latest, " ")
+	switch verb {
+	case "add", "replace", "append", "prepend":
+		r.tell("del " + what)
+	case "del":
+		r.tell("add " + what)
+	default:
+		r.change()
+	}
 }
 
 // change tells something of any kind.

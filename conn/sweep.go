@@ -157,6 +157,7 @@ type sweep struct {
 	lost      map[uint32]time.Time // links without carrier, and since when
 	unsettled []unsettled          // while there are such links
 	docket    docket
+	origins   origins
 	notBefore time.Time   // of the next sweep
 	recent    []time.Time // closes of the last second, where there is a rate
 	round     round
@@ -196,6 +197,7 @@ func (w *sweep) wake(held bool) time.Time {
 		}
 	}
 	at(due)
+	at(w.origins.next)
 	for _, since := range w.lost {
 		at(since.Add(w.Grace))
 	}
