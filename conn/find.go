@@ -24,7 +24,7 @@ func (w *sweep) take(u Update) {
 		w.assume()
 		harmless := len(s.Changes) == 1 && w.view.LeadsAs(before, changes) // several may have led elsewhere in between
 		if !changes.First() && !changes.Empty() && !harmless {
-			steps = append(steps, step{before: before, changes: changes, list: s.Changes})
+			steps = append(steps, step{at: s.at, before: before, changes: changes, list: s.Changes})
 			if len(w.lost) > 0 {
 				w.unsettled = append(w.unsettled, unsettled{changes, start.Add(w.Settle)})
 			}
@@ -48,7 +48,11 @@ func (w *sweep) take(u Update) {
 // is back were at home there, wherever they have been since, and lose their limit.
 func (w *sweep) review(touched func(local, remote netip.Addr) bool, now time.Time) {
 	for _, e := range w.docket.review(w.judge, w.view, w.Reasons, touched) {
-		w.origins.note(keyOf(e.flow), e.before, now.Add(w.Settle))
+		before := e.before
+		if o := w.origins.flows[keyOf(e.flow)]; o.until.After(now) {
+			before = o.before // an earlier change has led it elsewhere
+		}
+		w.origins.note(keyOf(e.flow), before, now.Add(w.Settle))
 		if !e.armed {
 			continue
 		}
@@ -88,7 +92,9 @@ func (w *sweep) assume() {
 
 // expire ends the grace of links whose time is over, and judges their flows.
 func (w *sweep) expire(now time.Time) {
-	w.origins.expire(now)
+	if !now.Before(w.notBefore) { // what is held until then may take back what has settled since
+		w.origins.expire(now)
+	}
 	w.unsettled = slices.DeleteFunc(w.unsettled, func(u unsettled) bool { return !u.until.After(now) })
 	for i, since := range w.lost {
 		if now.Sub(since) < w.Grace {
@@ -98,7 +104,7 @@ func (w *sweep) expire(now time.Time) {
 		before := w.view
 		w.assume()
 		w.review(nil, now)
-		w.find([]step{{before: before, changes: w.cur.Through(i)}}, now, 0)
+		w.find([]step{{at: now, before: before, changes: w.cur.Through(i)}}, now, 0)
 	}
 }
 
@@ -125,7 +131,7 @@ func (w *sweep) find(steps []step, now time.Time, wait time.Duration) {
 			continue
 		}
 		e, v := w.strandedBy(steps, f)
-		if !w.spared(steps, f, v, now.Add(w.Settle)) && e != nil {
+		if !w.spared(steps, f, v) && e != nil {
 			e.due = now.Add(wait)
 			for _, u := range w.unsettled {
 				if u.until.After(e.due) && u.changes.TouchesFlow(f.Local.Addr(), f.Remote.Addr()) {

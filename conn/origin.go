@@ -27,12 +27,8 @@ type origin struct {
 	until  time.Time // when the change has settled
 }
 
-// note remembers a flow; where an earlier change has led it elsewhere, from before
-// that, but until this one has settled.
+// note remembers a flow.
 func (o *origins) note(key flowKey, before *rtable.Table, until time.Time) {
-	if x, ok := o.flows[key]; ok {
-		before = x.before
-	}
 	if o.flows == nil {
 		*o = origins{make(map[flowKey]origin), until}
 	}
@@ -62,10 +58,10 @@ func (o *origins) expire(now time.Time) {
 }
 
 // spared says whether a flow keeps its path by the first change that has led it
-// elsewhere and has not settled. What the steps lead elsewhere is remembered until the
-// time given. Of several steps that have come together it is not known between which
-// the flow was dialled: it counts as older. v is the verdict where there is one step.
-func (w *sweep) spared(steps []step, f Flow, v Verdict, until time.Time) bool {
+// elsewhere and has not settled, and remembers it where the steps do so. Of several
+// steps that have come together it is not known between which the flow was dialled: it
+// counts as older. v is the verdict where there is one step.
+func (w *sweep) spared(steps []step, f Flow, v Verdict) bool {
 	key := keyOf(f)
 	if w.Settle <= 0 || w.docket.entries[key] != nil {
 		return false // nothing has to settle; or it has been led astray
@@ -78,13 +74,13 @@ func (w *sweep) spared(steps []step, f Flow, v Verdict, until time.Time) bool {
 	now, _ := egress(w.view, v.Now.Hops, f.Local.Addr())
 	led := had && now != v.Link
 	keeps := had && v.Reason == Keep
-	if o, ok := w.origins.flows[key]; ok {
+	if o := w.origins.flows[key]; o.until.After(steps[0].at) {
 		if first := w.judge(o.before, w.view, f); first.had(o.before) {
 			before, keeps = o.before, first.Reason == Keep
 		}
 	}
 	if led && keeps {
-		w.origins.note(key, before, until)
+		w.origins.note(key, before, steps[len(steps)-1].at.Add(w.Settle))
 	}
 	return keeps
 }

@@ -29,6 +29,7 @@ type Update struct {
 	Old, Cur *rtable.Table
 	Changes  []rtable.Changes // of one step; of several that were posted as one
 
+	at      time.Time // when it was posted
 	earlier []Update // the steps before it that have not been taken, oldest first
 }
 
@@ -41,9 +42,10 @@ const maxSteps = 128
 // Post puts an update into a slot of capacity one, behind those that have not
 // been taken yet. It never blocks; there must be one poster only.
 func Post(slot chan Update, u Update) {
+	u.at = time.Now()
 	select {
 	case held := <-slot:
-		u.earlier = append(held.earlier, Update{Old: held.Old, Cur: held.Cur, Changes: held.Changes})
+		u.earlier = append(held.earlier, Update{Old: held.Old, Cur: held.Cur, Changes: held.Changes, at: held.at})
 		if len(u.earlier) > maxSteps {
 			u.earlier = halve(u.earlier)
 		}
@@ -172,6 +174,7 @@ type unsettled struct {
 
 // step is an Update as flows are judged by it.
 type step struct {
+	at      time.Time     // when it was made
 	before  *rtable.Table // the view until then
 	changes rtable.Changes
 	list    []rtable.Changes // what changes was merged from, for its events
@@ -197,7 +200,9 @@ func (w *sweep) wake(held bool) time.Time {
 		}
 	}
 	at(due)
-	at(w.origins.next)
+	if !held {
+		at(w.origins.next)
+	}
 	for _, since := range w.lost {
 		at(since.Add(w.Grace))
 	}
