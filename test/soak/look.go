@@ -37,7 +37,8 @@ func (r *run) look() error {
 			}
 			known[w.question] = a
 		}
-		why, h := look(ls, w.local, c.life.home, a)
+		at.before = time.Now()
+		why, h := look(ls, w.local, c.life.home, a, at)
 		return why, h, nil
 	}
 	see := func(c *call, w *wire) error {
@@ -119,7 +120,7 @@ func (r *run) judge(w word) {
 // stranded looks whether a connection ought to be closed by now.
 func (r *run) stranded(c *call) {
 	e := c.life.now()
-	if c.exempt || e == nil || c.told || e.age(time.Now(), r.stalled) <= e.limit() {
+	if c.exempt || e == nil || e.cause == ledBack || c.told || e.age(time.Now(), r.stalled) <= e.limit() {
 		return
 	}
 	c.told = true

@@ -32,19 +32,27 @@ const (
 	carrier   cause = "its link has just lost its carrier"
 	lost      cause = "its link has no carrier"
 	elsewhere cause = "it leaves by a link without its address"
+	ledBack   cause = "it leaves by a link without its address, as it did until it was led home"
 )
 
 // home is where a connection lives: the link it left by when its path was last
 // seen alive, or in the grace, and whether that link had its address. A connection whose address
-// is elsewhere (on lo, say) does not care by which link it leaves.
+// is elsewhere (on lo, say) does not care by which link it leaves, and nor does one
+// that has been led home for less than the settle time.
 type home struct {
 	oif   uint32
 	owned bool
+	led   bool // it had another, without its address, before
+	since span // when it was led here, if it was
 }
 
-// look judges a path: a is the kernel's answer for it.
-func look(ls links, from netip.Addr, h home, a answer) (cause, home) {
+// look judges a path at a time: a is the kernel's answer for it.
+func look(ls links, from netip.Addr, h home, a answer, at span) (cause, home) {
 	l := ls[a.oif]
+	here := h
+	if l != nil && (a.oif != h.oif || l.addrs[from] != h.owned) {
+		here = home{oif: a.oif, owned: l.addrs[from], led: l.addrs[from] && !h.owned, since: at}
+	}
 	switch {
 	case !ls.has(from):
 		return noSource, h
@@ -53,13 +61,19 @@ func look(ls links, from netip.Addr, h home, a answer) (cause, home) {
 	case l == nil || !l.up:
 		return down, h
 	case h.owned && !l.addrs[from] && a.oif != h.oif:
+		switch {
+		case h.led && at.before.Sub(h.since.after) < settle/2:
+			return "", here
+		case h.led && at.after.Sub(h.since.before) < settle+margin: // who knows when netmond heard of it
+			return ledBack, h
+		}
 		return elsewhere, h
 	case !l.running && l.graced: // which counts as having it
-		return carrier, home{a.oif, l.addrs[from]}
+		return carrier, here
 	case !l.running:
 		return lost, h
 	}
-	return "", home{a.oif, l.addrs[from]}
+	return "", here
 }
 
 // span is an interval in which something happened, and how long the machine had

@@ -20,7 +20,13 @@ func TestLook(t *testing.T) {
 			2: {name: "wan1", up: true, running: true, addrs: map[netip.Addr]bool{other: true}},
 		}
 	}
-	at := home{oif: 1, owned: true}
+	now := time.Unix(100, 0)
+	at := span{after: now, before: now}
+	ago := func(ms int) span {
+		t := now.Add(-time.Duration(ms) * time.Millisecond)
+		return span{after: t, before: t}
+	}
+	own1 := home{oif: 1, owned: true}
 	for _, test := range []struct {
 		name   string
 		change func(links)
@@ -29,23 +35,27 @@ func TestLook(t *testing.T) {
 		want   cause
 		moved  home // where it lives after; the zero value for where it did
 	}{
-		{name: "as before", home: at, answer: answer{oif: 1}},
-		{name: "address gone", change: func(ls links) { delete(ls[1].addrs, own) }, home: at, answer: answer{oif: 1}, want: noSource},
-		{name: "refused", home: at, answer: answer{refused: syscall.ENETUNREACH}, want: refused},
-		{name: "another link", home: at, answer: answer{oif: 2}, want: elsewhere},
-		{name: "another link, and no carrier there", change: func(ls links) { ls[2].running = false }, home: at, answer: answer{oif: 2}, want: elsewhere},
-		{name: "another link, and the address with it", change: func(ls links) { ls[2].addrs[own] = true }, home: at, answer: answer{oif: 2}, moved: home{2, true}},
+		{name: "as before", home: own1, answer: answer{oif: 1}},
+		{name: "address gone", change: func(ls links) { delete(ls[1].addrs, own) }, home: own1, answer: answer{oif: 1}, want: noSource},
+		{name: "refused", home: own1, answer: answer{refused: syscall.ENETUNREACH}, want: refused},
+		{name: "another link", home: own1, answer: answer{oif: 2}, want: elsewhere},
+		{name: "another link, and no carrier there", change: func(ls links) { ls[2].running = false }, home: own1, answer: answer{oif: 2}, want: elsewhere},
+		{name: "another link, and the address with it", change: func(ls links) { ls[2].addrs[own] = true }, home: own1, answer: answer{oif: 2}, moved: home{oif: 2, owned: true}},
 		{name: "the same link, the address moved", change: func(ls links) {
 			delete(ls[1].addrs, own)
 			ls[2].addrs[own] = true
-		}, home: at, answer: answer{oif: 1}, moved: home{1, false}},
-		{name: "carrier just lost", change: func(ls links) { ls[1].running, ls[1].graced = false, true }, home: at, answer: answer{oif: 1}, want: carrier},
+		}, home: own1, answer: answer{oif: 1}, moved: home{oif: 1}},
+		{name: "carrier just lost", change: func(ls links) { ls[1].running, ls[1].graced = false, true }, home: own1, answer: answer{oif: 1}, want: carrier},
 		{name: "not at home, led home in the grace", change: func(ls links) { ls[1].running, ls[1].graced = false, true },
-			home: home{oif: 2}, answer: answer{oif: 1}, want: carrier, moved: home{1, true}},
-		{name: "carrier lost", change: func(ls links) { ls[1].running = false }, home: at, answer: answer{oif: 1}, want: lost},
-		{name: "link down", change: func(ls links) { ls[1].up = false }, home: at, answer: answer{oif: 1}, want: down},
-		{name: "link gone", change: func(ls links) { ls[2].addrs[own] = true; delete(ls, 1) }, home: at, answer: answer{oif: 1}, want: down},
-		{name: "not at home, another link", home: home{oif: 1}, answer: answer{oif: 2}, moved: home{2, false}},
+			home: home{oif: 2}, answer: answer{oif: 1}, want: carrier, moved: home{oif: 1, owned: true, led: true}},
+		{name: "carrier lost", change: func(ls links) { ls[1].running = false }, home: own1, answer: answer{oif: 1}, want: lost},
+		{name: "link down", change: func(ls links) { ls[1].up = false }, home: own1, answer: answer{oif: 1}, want: down},
+		{name: "link gone", change: func(ls links) { ls[2].addrs[own] = true; delete(ls, 1) }, home: own1, answer: answer{oif: 1}, want: down},
+		{name: "not at home, another link", home: home{oif: 1}, answer: answer{oif: 2}, moved: home{oif: 2}},
+		{name: "led home", home: home{oif: 2}, answer: answer{oif: 1}, moved: home{oif: 1, owned: true, led: true}},
+		{name: "led home and back at once", home: home{oif: 1, owned: true, led: true, since: ago(50)}, answer: answer{oif: 2}, moved: home{oif: 2}},
+		{name: "led home and back in a while", home: home{oif: 1, owned: true, led: true, since: ago(140)}, answer: answer{oif: 2}, want: ledBack},
+		{name: "led home and back long after", home: home{oif: 1, owned: true, led: true, since: ago(3000)}, answer: answer{oif: 2}, want: elsewhere},
 	} {
 		ls := device()
 		if test.change != nil {
@@ -56,9 +66,13 @@ func TestLook(t *testing.T) {
 			want = test.home
 		}
 		if test.name == "as before" {
-			want = at
+			want = own1
 		}
-		if got, h := look(ls, own, test.home, test.answer); got != test.want || h != want {
+		got, h := look(ls, own, test.home, test.answer, at)
+		if h != test.home { // it has moved, which is now
+			want.since = at
+		}
+		if got != test.want || h != want {
 			t.Errorf("%s: look = %q, %v, want %q, %v", test.name, got, h, test.want, want)
 		}
 	}
