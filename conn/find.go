@@ -163,7 +163,7 @@ func (w *sweep) strandedBy(steps []step, f Flow) (found *entry, v Verdict) {
 		case e == nil && v.Reason == Keep && home:
 			return found, v
 		case e == nil:
-		case w.Exclude != nil && w.Exclude(w.view, f, v):
+		case w.Exclude != nil && w.Exclude(s.before, f, v): // its link may have gone
 			return nil, v
 		case home:
 			return e, v
