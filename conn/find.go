@@ -64,15 +64,27 @@ func (w *sweep) review(touched func(local, remote netip.Addr) bool, now time.Tim
 	}
 }
 
-// followCarrier notes which links have lost their carrier, and nothing else.
+// followCarrier notes which links have lost their carrier, and nothing else: one that
+// was taken down may be up again, and gets its carrier after a while.
 func (w *sweep) followCarrier(old, cur *rtable.Table, changes rtable.Changes, now time.Time) {
 	for i := range changes.Links() {
 		l, was := cur.Link(i), old.Link(i)
+		ran := was != nil && was.Up() && was.Running()
+		down, fell := w.downs[i]
 		switch _, noted := w.lost[i]; {
-		case l == nil || !l.Up() || l.Running():
+		case l == nil || l.Up() && l.Running():
 			delete(w.lost, i)
-		case !noted && was != nil && was.Up() && was.Running() && w.Grace > 0:
+			delete(w.downs, i)
+		case !l.Up():
+			delete(w.lost, i)
+			if ran {
+				w.downs[i] = now
+			}
+		case noted || w.Grace == 0:
+		case ran:
 			w.lost[i] = now
+		case fell && now.Sub(down) < w.Settle:
+			w.lost[i] = down
 		}
 	}
 }

@@ -113,7 +113,7 @@ const (
 // Run sweeps until ctx ends, and returns its error, with no flow left under a time
 // limit. The first update's Old is the state adopted without closing anything.
 func (s *Sweeper) Run(ctx context.Context, in <-chan Update) error {
-	w := sweep{Sweeper: s, ctx: ctx, lost: make(map[uint32]time.Time), judge: s.Judge}
+	w := sweep{Sweeper: s, ctx: ctx, lost: make(map[uint32]time.Time), downs: make(map[uint32]time.Time), judge: s.Judge}
 	if w.judge == nil {
 		w.judge = Assess
 	}
@@ -157,6 +157,7 @@ type sweep struct {
 	view      *rtable.Table // cur, with the carrier of links in grace
 	judge     judge
 	lost      map[uint32]time.Time // links without carrier, and since when
+	downs     map[uint32]time.Time // links that were taken down with carrier, and when
 	unsettled []unsettled          // while there are such links
 	docket    docket
 	origins   origins
