@@ -52,8 +52,7 @@ func (d *docket) add(e *entry) {
 	if d.entries == nil {
 		d.entries = make(map[flowKey]*entry)
 	}
-	if have := d.entries[keyOf(e.flow)]; have != nil {
-		have.flow = e.flow
+	if d.entries[keyOf(e.flow)] != nil {
 		return
 	}
 	d.entries[keyOf(e.flow)] = e
@@ -61,6 +60,14 @@ func (d *docket) add(e *entry) {
 	e.serial = d.last
 	d.mixed = d.mixed || len(d.queue) > 0 && e.due.Before(d.queue[len(d.queue)-1].due)
 	d.queue = append(d.queue, e)
+}
+
+// refresh takes in what a flow is listed with now: its connection may have been given
+// a mark since.
+func (d *docket) refresh(f Flow) {
+	if have := d.entries[keyOf(f)]; have != nil {
+		have.flow = f
+	}
 }
 
 // review judges every flow of the docket by cur, or only those that are touched,

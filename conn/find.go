@@ -142,6 +142,7 @@ func (w *sweep) find(steps []step, now time.Time, wait time.Duration) {
 		if !changes.TouchesFlow(f.Local.Addr(), f.Remote.Addr()) {
 			continue
 		}
+		w.docket.refresh(f)
 		e, v := w.strandedBy(steps, f)
 		if !w.spared(steps, f, v) && e != nil {
 			e.due = now.Add(wait)

@@ -32,6 +32,7 @@ import (
 // and what happens when: a time, and
 //
 //	tcp LOCAL REMOTE ...        a flow is dialled (see TestVerdicts)
+//	again LOCAL REMOTE ...      ... and the same flow is listed with other properties from now on
 //	gone LOCAL REMOTE           ... and closed by its owner
 //	kernel agrees|disagrees|fails   what Confirm will answer
 //	close works|fails|advisory  what Close will answer, and Arm and Disarm
@@ -259,6 +260,14 @@ func (s *stage) do(what string) {
 	switch word {
 	case "tcp":
 		s.dial(s.flow(what))
+	case "again":
+		next := s.flow("tcp " + arg)
+		for cookie, f := range s.flows {
+			if f.Local == next.Local && f.Remote == next.Remote {
+				next.Cookie = cookie
+				s.flows[cookie] = next
+			}
+		}
 	case "gone":
 		gone := s.flow("tcp " + arg)
 		maps.DeleteFunc(s.flows, func(_ uint64, f conn.Flow) bool { return f.Local == gone.Local && f.Remote == gone.Remote })
