@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/netmond/netmond/internal/netlink"
+	"github.com/netmond/netmond/rtable"
 )
 
 // Claim is a verdict put to the kernel.
@@ -72,22 +73,27 @@ func appendRouteQuery(b []byte, f Flow) []byte {
 	}
 	b = netlink.AppendUint32(b, rtaMark, f.Mark)
 	b = netlink.AppendUint32(b, rtaUID, f.UID)
-	b = netlink.AppendAttr(b, rtaIPProto, []byte{byte(TCP)})
-	b = netlink.AppendAttr(b, rtaSport, binary.BigEndian.AppendUint16(nil, f.Local.Port()))
-	return netlink.AppendAttr(b, rtaDport, binary.BigEndian.AppendUint16(nil, f.Remote.Port()))
+	return appendPorts(b, TCP, f.Local.Port(), f.Remote.Port())
 }
 
-// appendForwardQuery asks where a forwarded flow's packets go, which come in
-// from the client by iif.
-func appendForwardQuery(b []byte, f Flow, iif uint32) []byte {
-	dst, src := f.Remote.Addr(), f.Client.Addr()
-	b = appendRtMsg(b, dst, src, 0)
-	b = netlink.AppendAttr(b, rtaDst, dst.AsSlice())
-	b = netlink.AppendAttr(b, rtaSrc, src.AsSlice())
-	if iif != 0 {
-		b = netlink.AppendUint32(b, rtaIif, iif)
+// appendForwardQuery asks where a forwarded flow's packets go: q is forwardQuery's.
+func appendForwardQuery(b []byte, q rtable.Query) []byte {
+	b = appendRtMsg(b, q.Dst, q.Src, 0)
+	b = netlink.AppendAttr(b, rtaDst, q.Dst.AsSlice())
+	b = netlink.AppendAttr(b, rtaSrc, q.Src.AsSlice())
+	if q.Iif != 0 {
+		b = netlink.AppendUint32(b, rtaIif, q.Iif)
+	}
+	if p := Proto(q.Proto); p == TCP || p == UDP { // with others' ports the kernel does not answer
+		b = appendPorts(b, p, q.Sport, q.Dport)
 	}
 	return b
+}
+
+func appendPorts(b []byte, p Proto, sport, dport uint16) []byte {
+	b = netlink.AppendAttr(b, rtaIPProto, []byte{byte(p)})
+	b = netlink.AppendAttr(b, rtaSport, binary.BigEndian.AppendUint16(nil, sport))
+	return netlink.AppendAttr(b, rtaDport, binary.BigEndian.AppendUint16(nil, dport))
 }
 
 // appendLocalQuery asks whether a is delivered locally.

@@ -83,7 +83,7 @@ func (k *Kernel) ConfirmForwarded(ctx context.Context, cur *rtable.Table, claims
 		if claims[i].Verdict.Reason == SourceGone {
 			return appendLocalQuery(b, f.Local.Addr(), f.Oif)
 		}
-		return appendForwardQuery(b, f, forwardQuery(cur, f).Iif)
+		return appendForwardQuery(b, forwardQuery(cur, f))
 	})
 	for i := range claims {
 		c, a := &claims[i], &answers[i]

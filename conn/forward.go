@@ -46,11 +46,15 @@ func AssessForwarded(old, cur *rtable.Table, f Flow) Verdict {
 }
 
 // forwardQuery is the lookup that decides where a forwarded flow's packets go:
-// before its source is translated, as they come in from the client's link.
+// before its source is translated, as they come in from the client's link. The
+// client may be this device, by an address that another link needs translated.
 func forwardQuery(t *rtable.Table, f Flow) rtable.Query {
 	q := rtable.Query{
 		Dst: f.Remote.Addr(), Src: f.Client.Addr(), Mark: f.Mark,
 		Proto: uint8(f.Proto), Sport: f.Client.Port(), Dport: f.Remote.Port(),
+	}
+	if t.Local(q.Src) {
+		return q
 	}
 	if back, ok := t.Lookup(rtable.Query{Dst: f.Client.Addr()}); ok && len(back.Hops) > 0 {
 		q.Iif = back.Hops[0].Oif
