@@ -60,13 +60,19 @@ import (
 type Proto uint16
 
 const (
-	TCP   Proto = 6   // IPPROTO_TCP
-	UDP   Proto = 17  // IPPROTO_UDP; of forwarded flows alone
-	MPTCP Proto = 262 // IPPROTO_MPTCP
+	ICMP   Proto = 1   // IPPROTO_ICMP; like all but TCP and MPTCP, of forwarded flows alone
+	TCP    Proto = 6   // IPPROTO_TCP
+	UDP    Proto = 17  // IPPROTO_UDP
+	ICMPv6 Proto = 58  // IPPROTO_ICMPV6
+	MPTCP  Proto = 262 // IPPROTO_MPTCP
 )
 
 func (p Proto) String() string {
 	switch p {
+	case ICMP:
+		return "icmp"
+	case ICMPv6:
+		return "icmpv6"
 	case TCP:
 		return "tcp"
 	case UDP:
@@ -131,8 +137,8 @@ type Flow struct {
 	Oif         uint32 // the link the socket is bound to (SO_BINDTODEVICE), or the scope of a link-local peer; 0 for none
 	Transparent bool   // IP_TRANSPARENT: its local address need not be the device's
 
-	Client  netip.AddrPort // of a forwarded flow: who opened it; Local is then the translated address
-	Dialled netip.AddrPort // of a forwarded flow: whom the client dialled; differs from Remote where that is translated too
+	Client  netip.AddrPort // of a forwarded flow: the host behind Local, which is then the translated address
+	Dialled netip.AddrPort // of a forwarded flow that Client has opened: whom it dialled; differs from Remote where that is translated too
 
 	Cookie uint64 // names the socket to the kernel; never reused
 	Inode  uint32 // names the socket in /proc/PID/fd; 0 for an orphan

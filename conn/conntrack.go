@@ -34,11 +34,19 @@ const (
 	ctaIPv6Src = 3
 	ctaIPv6Dst = 4
 
-	ctaProtoNum     = 1
-	ctaProtoSrcPort = 2
-	ctaProtoDstPort = 3
+	ctaProtoNum        = 1
+	ctaProtoSrcPort    = 2
+	ctaProtoDstPort    = 3
+	ctaProtoICMPID     = 4
+	ctaProtoICMPType   = 5
+	ctaProtoICMPCode   = 6
+	ctaProtoICMPv6ID   = 7
+	ctaProtoICMPv6Type = 8
+	ctaProtoICMPv6Code = 9
+	ctaProtoMax        = ctaProtoICMPv6Code
 
 	ipsSrcNAT = 1 << 4 // IPS_SRC_NAT: the source is translated
+	ipsDstNAT = 1 << 5 // IPS_DST_NAT: the destination is
 )
 
 // tracked connection, as conntrack has it.
@@ -51,8 +59,9 @@ type ctEntry struct {
 	zone        uint16
 }
 
-// tuple is one direction of a tracked connection. Ports are 0 for protocols
-// without.
+// tuple is one direction of a tracked connection. Of ICMP the source's port is the
+// identifier and the destination's type and code, as the kernel has them (union
+// nf_conntrack_man_proto); of protocols without ports they are 0.
 type tuple struct{ src, dst netip.AddrPort }
 
 var (
@@ -68,7 +77,11 @@ var (
 	tupleIPPolicy = netlink.Policy{
 		ctaIPv4Src: {Min: 4}, ctaIPv4Dst: {Min: 4}, ctaIPv6Src: {Min: 16}, ctaIPv6Dst: {Min: 16},
 	}
-	tupleProtoPolicy = netlink.Policy{ctaProtoNum: {Min: 1}, ctaProtoSrcPort: {Min: 2}, ctaProtoDstPort: {Min: 2}}
+	tupleProtoPolicy = netlink.Policy{
+		ctaProtoNum: {Min: 1}, ctaProtoSrcPort: {Min: 2}, ctaProtoDstPort: {Min: 2},
+		ctaProtoICMPID: {Min: 2}, ctaProtoICMPType: {Min: 1}, ctaProtoICMPCode: {Min: 1},
+		ctaProtoICMPv6ID: {Min: 2}, ctaProtoICMPv6Type: {Min: 1}, ctaProtoICMPv6Code: {Min: 1},
+	}
 )
 
 // parseCT reads the payload of an IPCTNL_MSG_CT_NEW.
@@ -102,7 +115,7 @@ func be32(b []byte) uint32 {
 func parseTuple(b []byte) (t tuple, proto uint8, err error) {
 	var attrs [3][]byte
 	var ip [5][]byte
-	var pr [4][]byte
+	var pr [ctaProtoMax + 1][]byte
 	if err = tuplePolicy.Parse(b, attrs[:]); err == nil {
 		if err = tupleIPPolicy.Parse(attrs[ctaTupleIP], ip[:]); err == nil {
 			err = tupleProtoPolicy.Parse(attrs[ctaTupleProto], pr[:])
@@ -126,8 +139,23 @@ func parseTuple(b []byte) (t tuple, proto uint8, err error) {
 		}
 		return binary.BigEndian.Uint16(b)
 	}
-	t = tuple{netip.AddrPortFrom(s, port(pr[ctaProtoSrcPort])), netip.AddrPortFrom(d, port(pr[ctaProtoDstPort]))}
-	return t, netlink.Uint8(pr[ctaProtoNum]), nil
+	proto = netlink.Uint8(pr[ctaProtoNum])
+	sport, dport := port(pr[ctaProtoSrcPort]), port(pr[ctaProtoDstPort])
+	if id, typ, code := icmpAttrs(proto); id != 0 {
+		sport, dport = port(pr[id]), uint16(netlink.Uint8(pr[typ]))<<8|uint16(netlink.Uint8(pr[code]))
+	}
+	return tuple{netip.AddrPortFrom(s, sport), netip.AddrPortFrom(d, dport)}, proto, nil
+}
+
+// icmpAttrs are the attributes that name a flow of ICMP; 0 for other protocols.
+func icmpAttrs(proto uint8) (id, typ, code uint16) {
+	switch Proto(proto) {
+	case ICMP:
+		return ctaProtoICMPID, ctaProtoICMPType, ctaProtoICMPCode
+	case ICMPv6:
+		return ctaProtoICMPv6ID, ctaProtoICMPv6Type, ctaProtoICMPv6Code
+	}
+	return 0, 0, 0
 }
 
 // appendNfgen appends struct nfgenmsg.
@@ -146,6 +174,11 @@ func appendTuple(b []byte, typ uint16, t tuple, proto uint8) []byte {
 		})
 		return netlink.AppendNested(b, ctaTupleProto, func(b []byte) []byte {
 			b = netlink.AppendAttr(b, ctaProtoNum, []byte{proto})
+			if id, typ, code := icmpAttrs(proto); id != 0 {
+				b = netlink.AppendAttr(b, id, binary.BigEndian.AppendUint16(nil, t.src.Port()))
+				b = netlink.AppendAttr(b, typ, []byte{byte(t.dst.Port() >> 8)})
+				return netlink.AppendAttr(b, code, []byte{byte(t.dst.Port())})
+			}
 			b = netlink.AppendAttr(b, ctaProtoSrcPort, binary.BigEndian.AppendUint16(nil, t.src.Port()))
 			return netlink.AppendAttr(b, ctaProtoDstPort, binary.BigEndian.AppendUint16(nil, t.dst.Port()))
 		})
@@ -154,8 +187,12 @@ func appendTuple(b []byte, typ uint16, t tuple, proto uint8) []byte {
 
 // appendDelete appends the request that names exactly the flow's entry.
 func appendDelete(b []byte, f Flow) []byte {
-	b = appendNfgen(b, familyOf(f.Client.Addr()))
-	b = appendTuple(b, ctaTupleOrig, tuple{f.Client, f.Dialled}, uint8(f.Proto))
+	orig := tuple{f.Client, f.Dialled}
+	if !f.Dialled.IsValid() {
+		orig = tuple{f.Remote, f.Local}
+	}
+	b = appendNfgen(b, familyOf(f.Local.Addr()))
+	b = appendTuple(b, ctaTupleOrig, orig, uint8(f.Proto))
 	if zone := uint16(f.Cookie >> 32); zone != 0 {
 		b = netlink.AppendAttr(b, ctaZone, binary.BigEndian.AppendUint16(nil, zone))
 	}
@@ -170,16 +207,25 @@ func familyOf(a netip.Addr) byte {
 }
 
 // flow is the entry as a flow: from the address that the peer sees to the peer,
-// with the client behind it. It answers false for what is not forwarded under a
-// translated source, and for protocols without ports, whose tuples a Flow cannot
-// name (ICMP: type, code, id); their entries time out within 30 s of silence.
+// with the host behind it, which either has opened. It answers false where that
+// host's address is not translated.
 func (e *ctEntry) flow() (Flow, bool) {
-	if e.orig.src.Port() == 0 || e.status&ipsSrcNAT == 0 || e.reply.dst.Addr() == e.orig.src.Addr() {
+	f := Flow{
+		Proto: Proto(e.proto), State: Established,
+		Mark: e.mark, MarkKnown: true, Cookie: uint64(e.id) | uint64(e.zone)<<32,
+	}
+	id, _, _ := icmpAttrs(e.proto)
+	switch {
+	case e.status&ipsSrcNAT != 0 && e.reply.dst.Addr() != e.orig.src.Addr():
+		f.Local, f.Remote, f.Client, f.Dialled = e.reply.dst, e.reply.src, e.orig.src, e.orig.dst
+		if id != 0 {
+			f.Local = netip.AddrPortFrom(f.Local.Addr(), e.reply.src.Port())
+			f.Remote = netip.AddrPortFrom(f.Remote.Addr(), 0)
+		}
+	case e.status&ipsDstNAT != 0 && e.reply.src.Addr() != e.orig.dst.Addr() && id == 0:
+		f.Local, f.Remote, f.Client = e.orig.dst, e.orig.src, e.reply.src
+	default:
 		return Flow{}, false
 	}
-	return Flow{
-		Proto: Proto(e.proto), State: Established,
-		Local: e.reply.dst, Remote: e.reply.src, Client: e.orig.src, Dialled: e.orig.dst,
-		Mark: e.mark, MarkKnown: true, Cookie: uint64(e.id) | uint64(e.zone)<<32,
-	}, true
+	return f, true
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/netmond/netmond/rtable"
 )
 
-// Conntrack is the source of forwarded flows whose source address this device
-// translates: it lists them from the kernel's connection tracker and ends them by
-// deleting their entry. For one goroutine.
+// Conntrack is the source of flows that this device translates, of those behind it
+// to the peer or the other way round: it lists them from the kernel's connection
+// tracker and ends them by deleting their entry. For one goroutine.
 type Conntrack struct {
 	sock    *netlink.Socket
 	skipped uint64
@@ -43,8 +43,7 @@ func OpenConntrack(ctx context.Context) (*Conntrack, error) {
 // Shut closes the source itself.
 func (c *Conntrack) Shut() error { return c.sock.Close() }
 
-// Flows yields the forwarded flows under a translated source that the changes can
-// concern.
+// Flows yields the translated flows that the changes can concern.
 func (c *Conntrack) Flows(ctx context.Context, changes rtable.Changes) iter.Seq2[Flow, error] {
 	return func(yield func(Flow, error) bool) {
 		for e, err := range c.entries(ctx) {

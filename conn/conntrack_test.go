@@ -27,8 +27,8 @@ var captured = []ctEntry{
 		orig:  tuple{endpoint("192.0.2.2:40004"), endpoint("192.0.2.3:53")},
 		reply: tuple{endpoint("192.0.2.3:53"), endpoint("192.0.2.2:40004")}},
 	{proto: 1, status: 0x19a, id: 0x15b6d0e4,
-		orig:  tuple{endpoint("192.0.2.2:0"), endpoint("203.0.113.9:0")},
-		reply: tuple{endpoint("203.0.113.9:0"), endpoint("192.0.2.3:0")}},
+		orig:  tuple{endpoint("192.0.2.2:4660"), endpoint("203.0.113.9:2048")}, // echo request 0x1234
+		reply: tuple{endpoint("203.0.113.9:4660"), endpoint("192.0.2.3:0")}},
 }
 
 func TestConntrackFixtures(t *testing.T) {
@@ -62,7 +62,12 @@ func (o order) conntrack(e ctEntry) []byte {
 		ip = o.attr(ip, first, t.src.Addr().AsSlice())
 		ip = o.attr(ip, first+1, t.dst.Addr().AsSlice())
 		proto := o.attr(nil, 1, []byte{e.proto})
-		if t.src.Port() != 0 {
+		switch {
+		case e.proto == 1:
+			proto = o.attr(proto, 4, binary.BigEndian.AppendUint16(nil, t.src.Port()))
+			proto = o.attr(proto, 5, []byte{byte(t.dst.Port() >> 8)})
+			proto = o.attr(proto, 6, []byte{byte(t.dst.Port())})
+		case t.src.Port() != 0:
 			proto = o.attr(proto, 2, binary.BigEndian.AppendUint16(nil, t.src.Port()))
 			proto = o.attr(proto, 3, binary.BigEndian.AppendUint16(nil, t.dst.Port()))
 		}
@@ -126,9 +131,18 @@ func TestConntrackFlow(t *testing.T) {
 			Remote: endpoint("203.0.113.9:443"), Client: endpoint("192.0.2.2:40001"), Dialled: endpoint("203.0.113.9:443"),
 			Mark: 0x100, Cookie: 5<<32 | 0x04ae756d}},
 		{"not translated", captured[3], Flow{}},
-		{"destination alone", edit(1, func(e *ctEntry) { e.status, e.reply.dst = 0x1ae, e.orig.src }), Flow{}},
+		{"destination alone", edit(1, func(e *ctEntry) { e.status, e.reply.dst = 0x1ae, e.orig.src }), Flow{Proto: TCP,
+			Local: endpoint("198.51.100.7:443"), Remote: endpoint("192.0.2.2:40002"), Client: endpoint("203.0.113.9:443"), Cookie: 0xe5b9c1cc}},
+		{"its port alone", edit(1, func(e *ctEntry) {
+			e.status, e.reply = 0x1ae, tuple{endpoint("198.51.100.7:8443"), e.orig.src}
+		}), Flow{}},
+		{"no ports", edit(0, func(e *ctEntry) {
+			e.proto, e.orig, e.reply = 47, tuple{endpoint("192.0.2.2:0"), endpoint("203.0.113.9:0")}, tuple{endpoint("203.0.113.9:0"), endpoint("192.0.2.3:0")}
+		}), Flow{Proto: 47, Local: endpoint("192.0.2.3:0"), Remote: endpoint("203.0.113.9:0"), Client: endpoint("192.0.2.2:0"), Dialled: endpoint("203.0.113.9:0"), Cookie: 0x04ae756d}},
 		{"port alone", edit(0, func(e *ctEntry) { e.reply.dst = endpoint("192.0.2.2:1024") }), Flow{}},
-		{"no ports", captured[4], Flow{}},
+		{"echo", captured[4], Flow{Proto: ICMP, Local: endpoint("192.0.2.3:4660"), Remote: endpoint("203.0.113.9:0"),
+			Client: endpoint("192.0.2.2:4660"), Dialled: endpoint("203.0.113.9:2048"), Cookie: 0x15b6d0e4}},
+		{"echo from outside", edit(4, func(e *ctEntry) { e.status, e.reply.dst = 0x1aa, e.orig.src; e.reply.src = endpoint("192.0.2.3:4660") }), Flow{}},
 	} {
 		if tt.want.Proto != 0 {
 			tt.want.State, tt.want.MarkKnown = Established, true

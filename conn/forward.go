@@ -8,11 +8,12 @@ import (
 )
 
 // A router's own connections are the least of those that pass through it. A
-// forwarded flow whose source is translated is stranded when the translation is:
-// its address is gone, or its packets now leave by a link that does not own it.
-// The connection tracker keeps translating all the same. Deleting the entry lets
-// the client's next packet be translated anew, so that the peer, or the tracker,
-// answers it with a reset.
+// forwarded flow whose client stands behind a translated address is stranded when
+// the translation is: the address is gone, or packets to the peer now leave by a link
+// that does not own it. The connection tracker keeps translating all the same.
+// Deleting the entry lets the client's next packet be translated anew, so that the
+// peer, or the tracker, answers it with a reset. It is the same where the peer has
+// opened the flow, to a port that leads to a host behind this device.
 
 // AssessForwarded is Assess for a forwarded flow (Client is set). It gives
 // SourceGone and Rerouted only: a flow that merely has no route now keeps its
