@@ -18,7 +18,8 @@ import (
 // AssessForwarded is Assess for a forwarded flow (Client is set). It gives
 // SourceGone and Rerouted only: a flow that merely has no route now keeps its
 // translation, which is good as soon as the route is back. Flows with a
-// connection mark are left to whoever set it (mwan3).
+// connection mark are left to whoever set it (mwan3); of others packets may be
+// marked one by one, which nothing tells.
 func AssessForwarded(old, cur *rtable.Table, f Flow) Verdict {
 	local := f.Local.Addr()
 	switch {
@@ -43,7 +44,27 @@ func AssessForwarded(old, cur *rtable.Table, f Flow) Verdict {
 	if had && owned && v.HasNow && v.Now.Route.Type == rtnl.Unicast && !v.Now.Leaves(left) && !owns(cur, v.Now.Hops, local) {
 		v.Reason = Rerouted
 	}
+	if v.Reason == Rerouted && someMarkLeadsHome(cur, f) {
+		v.Reason, v.Exempt = Keep, "may be routed by a mark of its packets"
+	}
 	return v
+}
+
+// someMarkLeadsHome says whether the flow leaves by a link that owns its address
+// under one of the marks that rules ask for. The mark that a rule spares is of the
+// device's own sockets (WireGuard).
+func someMarkLeadsHome(t *rtable.Table, f Flow) bool {
+	q := forwardQuery(t, f)
+	for r := range t.Rules(family(q.Dst)) {
+		if r.Mark == 0 && r.Mask == 0 || r.Invert {
+			continue
+		}
+		q.Mark = r.Mark
+		if a, ok := t.Lookup(q); ok && a.Route.Type == rtnl.Unicast && ownedHop(t, a.Hops, f.Local.Addr()) {
+			return true
+		}
+	}
+	return false
 }
 
 // forwardQuery is the lookup that decides where a forwarded flow's packets go:

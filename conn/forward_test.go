@@ -40,6 +40,7 @@ func TestAssessForwarded(t *testing.T) {
 		before, after string // lines of events, parted by ";"
 		local         string // of the flow; 192.0.2.2 by default
 		remote        string // 198.51.100.7 by default
+		client        string // 10.0.0.7 by default
 		mark          uint32
 		want          string // the reason, why it is exempt, and the link it left by
 	}{
@@ -66,6 +67,14 @@ func TestAssessForwarded(t *testing.T) {
 		{name: "the address went along", before: wan, after: "addr 192.0.2.2/32 dev lte;del " + wan + ";add " + lte, want: "keep by wan"},
 		{name: "another peer", before: wan, after: "add 203.0.113.0/24 via 192.0.2.129 dev lte", want: "keep by wan"},
 		{name: "marked", before: wan, after: "del " + wan + ";add " + lte, mark: 0x100, want: "keep (is routed by its mark)"},
+		{name: "packets may be marked", before: wan + ";" + wan + " table 256;rule 100: from all fwmark 0x10000/0xff0000 lookup 256",
+			after: "del " + wan + ";add " + lte, want: "keep (may be routed by a mark of its packets)"},
+		{name: "packets may be marked, which helps none", before: wan + ";rule 100: from all fwmark 0x80000/0xff0000 lookup main",
+			after: "del " + wan + ";add " + lte, want: "rerouted by wan"},
+		{name: "wireguard comes", before: wan, after: "link wg0 up;addr 198.18.0.2/24 dev wg0;add default dev wg0 table 51820 scope link;" +
+			"rule 32764: from all lookup main suppress_prefixlength 0;rule 32765: not from all fwmark 0xca6c lookup 51820", want: "rerouted by wan"},
+		{name: "own", before: wan, after: "add " + lte + " table 100;rule 100: from all iif lo lookup 100", client: "10.0.0.1", want: "rerouted by wan"},
+		{name: "own, rule for the LAN", before: wan, after: "add " + lte + " table 100;rule 100: from all iif lan lookup 100", client: "10.0.0.1", want: "keep by wan"},
 		{name: "pool", before: wan, after: "del " + wan + ";add " + lte, local: "192.0.2.77",
 			want: "keep (is translated to an address that was never this device's)"},
 		{name: "own peer", before: wan, after: "del addr 192.0.2.2/25 dev wan", remote: "192.0.2.130", want: "keep (has a peer on this device)"},
@@ -85,7 +94,7 @@ func TestAssessForwarded(t *testing.T) {
 				return netip.MustParseAddr(s)
 			}
 			local, remote := addr(tt.local, "192.0.2.2"), addr(tt.remote, "198.51.100.7")
-			client := netip.MustParseAddr("10.0.0.7")
+			client := addr(tt.client, "10.0.0.7")
 			if local.Is6() {
 				client = netip.MustParseAddr("fd00::7")
 			}
@@ -99,7 +108,7 @@ func TestAssessForwarded(t *testing.T) {
 			if v.Exempt != "" {
 				got += " (" + v.Exempt + ")"
 			}
-			if v.Link != 0 {
+			if v.Link != 0 && v.Exempt == "" {
 				got += " by " + w.old.LinkName(v.Link)
 			}
 			if got != tt.want {

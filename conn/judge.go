@@ -182,11 +182,7 @@ func sameRoute(a, b *rtnl.Route) bool {
 // someMarkLeads says whether the flow, whose mark is not known, has a path under
 // one of the marks that rules ask for.
 func someMarkLeads(t *rtable.Table, f Flow) bool {
-	family := rtnl.IPv6
-	if f.Remote.Addr().Is4() {
-		family = rtnl.IPv4
-	}
-	for r := range t.Rules(family) {
+	for r := range t.Rules(family(f.Remote.Addr())) {
 		if r.Mark == 0 && r.Mask == 0 {
 			continue
 		}
@@ -197,6 +193,14 @@ func someMarkLeads(t *rtable.Table, f Flow) bool {
 		}
 	}
 	return false
+}
+
+// family is the routing family of an address.
+func family(a netip.Addr) uint8 {
+	if a.Is4() {
+		return rtnl.IPv4
+	}
+	return rtnl.IPv6
 }
 
 // shared is the address space between a carrier and its customers (RFC 6598).
