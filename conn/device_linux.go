@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -29,8 +28,7 @@ type Device struct {
 	owners owners
 	armed  map[uint64][]int // options of armed flows as they were before, by cookie
 
-	marked bool       // mark rules exist: the connection's mark decides
-	track  *Conntrack // to read it from; nil until it is needed
+	marks connMarks
 }
 
 // OpenDevice opens the source and finds the rung. What is missing is looked for
@@ -47,9 +45,7 @@ func OpenDevice(ctx context.Context) *Device {
 
 // Shut closes the source itself.
 func (d *Device) Shut() error {
-	if d.track != nil {
-		d.track.Shut()
-	}
+	d.marks.shut()
 	if d.diag == nil {
 		return nil
 	}
@@ -57,7 +53,7 @@ func (d *Device) Shut() error {
 }
 
 // View tells the source of the table that its flows will be judged by.
-func (d *Device) View(t *rtable.Table) { d.marked = t.HasMarkRules() }
+func (d *Device) View(t *rtable.Table) { d.marks.view(t) }
 
 // Flows yields the connections that the changes can concern; none where they
 // cannot be listed, which Rung says. Where mark rules exist a flow's mark is its
@@ -68,39 +64,16 @@ func (d *Device) Flows(ctx context.Context, changes rtable.Changes) iter.Seq2[Fl
 		if !d.ready(ctx) {
 			return
 		}
-		var marks map[tuple]uint32
-		var unknown error
-		if d.marked {
-			marks, unknown = d.marks(ctx)
-		}
+		marked := d.marks.read(ctx)
 		for f, err := range d.diag.Flows(ctx, changes) {
 			if err != nil && d.gone(ctx, err) {
 				return
 			}
-			if m := marks[tuple{f.Local, f.Remote}]; m != 0 {
-				f.Mark = m
-			}
-			f.MarkKnown = f.MarkKnown && unknown == nil
-			if !yield(f, err) {
+			if !yield(marked(f), err) {
 				return
 			}
 		}
 	}
-}
-
-// marks reads the connection marks of the device's own flows. Without a tracker
-// there are none, and that is no error.
-func (d *Device) marks(ctx context.Context) (map[tuple]uint32, error) {
-	if d.track == nil {
-		if _, err := os.Stat("/proc/sys/net/netfilter/nf_conntrack_count"); errors.Is(err, os.ErrNotExist) {
-			return nil, nil
-		}
-		var err error
-		if d.track, err = OpenConntrack(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return d.track.marks(ctx)
 }
 
 // Inspect reads from the flow's socket what the listing cannot tell, where the
@@ -114,7 +87,7 @@ func (d *Device) Inspect(_ context.Context, f Flow) (Flow, error) {
 		readSocketFD(fd, &f)
 		return nil
 	})
-	if d.marked { // the connection's mark decides, which the socket does not know
+	if d.marks.mask != 0 { // the connection's mark may decide, which the socket does not know
 		f.Mark, f.MarkKnown = listed.Mark, listed.MarkKnown
 	}
 	return f, err

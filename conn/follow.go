@@ -91,7 +91,9 @@ func (r *Registry) alone(ctx context.Context, watch func(context.Context) iter.S
 	confirm func(context.Context, *rtable.Table, []Claim), back func() bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	s := Sweeper{Source: r, Confirm: confirm, Settle: r.Settle, Grace: r.Grace, Reasons: AllReasons}
+	own := ownFlows{Registry: r}
+	defer own.marks.shut()
+	s := Sweeper{Source: &own, Confirm: confirm, Settle: r.Settle, Grace: r.Grace, Reasons: AllReasons}
 	switch {
 	case s.Settle == 0:
 		s.Settle = defaultSettle
@@ -124,4 +126,24 @@ func (r *Registry) alone(ctx context.Context, watch func(context.Context) iter.S
 	}
 	<-done
 	return context.Cause(ctx)
+}
+
+// ownFlows is a Registry as a source of flows that have the mark of their connection,
+// where the program may read it.
+type ownFlows struct {
+	*Registry
+	marks connMarks
+}
+
+func (o *ownFlows) View(t *rtable.Table) { o.marks.view(t) }
+
+func (o *ownFlows) Flows(ctx context.Context, changes rtable.Changes) iter.Seq2[Flow, error] {
+	return func(yield func(Flow, error) bool) {
+		marked := o.marks.read(ctx)
+		for f, err := range o.Registry.Flows(ctx, changes) {
+			if !yield(marked(f), err) {
+				return
+			}
+		}
+	}
 }

@@ -195,6 +195,9 @@ func someMarkLeads(t *rtable.Table, f Flow) bool {
 	return false
 }
 
+// families are the routing families.
+var families = [...]uint8{rtnl.IPv4, rtnl.IPv6}
+
 // family is the routing family of an address.
 func family(a netip.Addr) uint8 {
 	if a.Is4() {

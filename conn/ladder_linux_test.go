@@ -236,7 +236,7 @@ func TestInspect(t *testing.T) {
 	if got, err := d.Inspect(context.Background(), asked); err != nil || got != f || !got.MarkKnown {
 		t.Errorf("Inspect = %+v, %v, want %+v", got, err, f)
 	}
-	d.marked = true
+	d.marks.mask = 7
 	asked = f
 	asked.Mark = 0x200
 	if got, err := d.Inspect(context.Background(), asked); err != nil || got != asked {

@@ -76,6 +76,15 @@ type Conntrack struct{ source }
 // OpenConntrack fails.
 func OpenConntrack(context.Context) (*Conntrack, error) { return nil, errors.ErrUnsupported }
 
+// connMarks reads the marks of connections, which have none.
+type connMarks struct{}
+
+func (*connMarks) view(*rtable.Table) {}
+
+func (*connMarks) read(context.Context) func(Flow) Flow { return func(f Flow) Flow { return f } }
+
+func (*connMarks) shut() {}
+
 func readSocket(net.Conn, *Flow) {}
 
 func isOver(net.Conn) bool { return false }
