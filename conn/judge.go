@@ -58,6 +58,7 @@ func Assess(old, cur *rtable.Table, f Flow) Verdict {
 		if lostTranslation(cur, &v, f) {
 			v.Reason = GatewayGone
 		}
+	case owned && v.Now.Route.PrefSrc == local && !allDown(cur, v.Now.Hops): // the route is meant for this source
 	case owned && v.Now.Leaves(left) && !cur.LinkDown(left): // the address has moved, the path has not
 	case !owned && !allDown(cur, v.Now.Hops): // the source lives elsewhere: on lo, or on the link that replies come by
 	case dead && (!owned || v.Now.Leaves(left) || owns(cur, v.Now.Hops, local)):

@@ -50,6 +50,7 @@ func modelVerdict(old, cur *rtable.Table, f conn.Flow) conn.Reason {
 		if retranslated(was, now, f, before, after) {
 			verdict = conn.GatewayGone
 		}
+	case after.Route.PrefSrc == local && slices.ContainsFunc(after.Hops, now.leads): // it is named by the route
 	case byLink && now.up(links[0]): // the address has moved, the path has not
 	case byLink || byOwner: // by a link that is down
 		if lived {

@@ -68,6 +68,7 @@ var (
 		! default via 192.0.2.129 dev lte metric 20
 		! default via 192.0.2.129 dev lte metric 10
 		! default via 192.0.2.129 dev lan metric 5
+		! default via 192.0.2.129 dev lte src 192.0.2.2 metric 10
 		! default dev br0 scope link metric 20
 		! default nexthop via 192.0.2.1 dev wan weight 1 nexthop via 192.0.2.129 dev lte weight 1
 		! default metric 10 nexthop via 192.168.1.1 dev wan weight 1 nexthop via 192.168.1.9 dev wan weight 1
@@ -88,6 +89,7 @@ var (
 		! -6 default via 2001:db8:1::1 dev lte metric 20
 		! -6 default from 2001:db8:1::/64 via fe80::1 dev lte metric 30
 		! -6 default via 2001:db8::1 dev br0 metric 5
+		! -6 default via 2001:db8:1::1 dev lte src 2001:db8::2 metric 5
 		! 2001:db8:ff::/48 via 2001:db8::1 dev wan metric 1024
 		! 2001:db8:ff::/48 via fe80::1 dev lte metric 512
 		! unreachable 2001:db8:ff::/48 dev lo metric 100
@@ -98,6 +100,9 @@ var (
 		! rule 102: from all uidrange 1000-1999 lookup 7
 		! rule 103: from all to 203.0.113.0/24 prohibit
 		! rule 104: from all lookup 7 suppress_prefixlength 0
+		! rule 105: not from all fwmark 0x7 lookup 7
+		! rule 106: from all ipproto tcp dport 443 lookup 7
+		! rule 107: from all goto 32766
 		! -6 rule 100: from all fwmark 0x7/0xff lookup 7
 		! -6 rule 101: from 2001:db8:1::2 lookup 7`)
 	worldOthers = lines(`

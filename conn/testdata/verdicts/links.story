@@ -324,3 +324,18 @@ link eth0 up nocarrier
 then
 del default via 192.0.2.1 dev eth0 metric 10
 tcp 192.0.2.2:4000 198.51.100.7:443 = gateway-gone by eth0
+
+== route-names-the-source        # an address that a tunnel's policy carries over any link
+addr 203.0.113.2/32 dev eth0
+addr 2001:db8:5::2/128 dev eth0
+default via 192.0.2.1 dev eth0 src 203.0.113.2
+-6 default via 2001:db8::1 dev eth0 src 2001:db8:5::2 metric 1024
+then
+replace default via 192.0.2.129 dev eth1 src 203.0.113.2
+replace -6 default via 2001:db8:1::1 dev eth1 src 2001:db8:5::2 metric 1024
+tcp 203.0.113.2:4000 198.51.100.7:443 = keep by eth0          # dialled anew it would go the same way
+tcp 192.0.2.2:4000 198.51.100.7:443 = gateway-gone by eth0
+tcp [2001:db8:5::2]:4000 [2001:db8:ff::7]:443 = keep by eth0
+then
+link eth1 up nocarrier
+tcp 203.0.113.2:4000 198.51.100.7:443 = gateway-gone by eth0
