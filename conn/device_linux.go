@@ -101,7 +101,12 @@ func (d *Device) Close(ctx context.Context, f Flow, _ Cause) error {
 	case Destroy:
 		return d.refused(ctx, d.diag.Destroy(ctx, f))
 	case Pidfd:
-		err := d.owners.with(f.Inode, disconnect)
+		err := d.owners.with(f.Inode, func(fd int) error {
+			if err := still(fd, f); err != nil {
+				return err
+			}
+			return disconnect(fd)
+		})
 		switch {
 		case err == nil, errors.Is(err, errNoOwner):
 			return nil

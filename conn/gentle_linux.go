@@ -32,6 +32,9 @@ func (d *Device) Arm(_ context.Context, f Flow, _ Cause) error {
 		if err := plain(fd); err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrAdvisory, f, err)
 		}
+		if err := still(fd, f); err != nil {
+			return err
+		}
 		if d.armed[f.Cookie] == nil { // what it has now is its own
 			before := make([]int, len(armedOptions))
 			for i, o := range armedOptions {

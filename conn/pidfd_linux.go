@@ -3,6 +3,7 @@ package conn
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -126,6 +127,38 @@ func duplicate(h holder, inode uint32) (int, error) {
 		return -1, errNoOwner
 	}
 	return fd, nil
+}
+
+// still says errNoOwner where fd is no longer of the flow: a socket whose connection
+// has ended keeps its inode, and may have another connection, or listen.
+func still(fd int, f Flow) error {
+	if plain(fd) != nil {
+		return nil // the addresses are those of the first subflow
+	}
+	local, err := unix.Getsockname(fd)
+	if err != nil || addrPortOfSockaddr(local) != f.Local {
+		return errNoOwner
+	}
+	remote, err := unix.Getpeername(fd)
+	if errors.Is(err, unix.ENOTCONN) { // nor is it told of one that is being dialled
+		if info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil && State(info.State) == SynSent {
+			return nil
+		}
+	}
+	if err != nil || addrPortOfSockaddr(remote) != f.Remote {
+		return errNoOwner
+	}
+	return nil
+}
+
+func addrPortOfSockaddr(a unix.Sockaddr) netip.AddrPort {
+	switch a := a.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
+	}
+	return netip.AddrPort{}
 }
 
 // disconnect ends the connection of a socket: the peer gets a reset, pending
