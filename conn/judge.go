@@ -45,7 +45,7 @@ func Assess(old, cur *rtable.Table, f Flow) Verdict {
 		v.Exempt = "had no path before"
 		return v
 	}
-	v.Now, v.HasNow = cur.Lookup(f.Query())
+	v.Now, v.HasNow = path(cur, f)
 	dead := allDown(old, v.Was.Hops) // before, and so not stranded now
 	fell := !dead && (owned && cur.LinkDown(left) || allDown(cur, v.Was.Hops))
 	switch {
@@ -101,6 +101,41 @@ func exempt(old, cur *rtable.Table, f Flow) string {
 		return "has a source that was never this device's"
 	}
 	return ""
+}
+
+// path is the way that the flow's packets take now. Where IPv4 has no route for a
+// bound socket it takes the peer for one on the link (ip_route_output_key_hash_rcu).
+// No change of a link is known to touch such a flow, so of a path before it is none.
+func path(t *rtable.Table, f Flow) (rtable.Answer, bool) {
+	a, ok := t.Lookup(f.Query())
+	if remote := f.Remote.Addr(); !ok && f.Oif != 0 && remote.Is4() && onLink(t, f.Oif, remote) {
+		hops := []rtnl.NextHop{{Oif: f.Oif, Weight: 1}}
+		route := rtnl.Route{Dst: netip.PrefixFrom(remote, remote.BitLen()), Table: rtnl.TableMain, Type: rtnl.Unicast, Scope: rtnl.ScopeLink, NextHops: hops}
+		return rtable.Answer{Route: route, Hops: hops}, true
+	}
+	return a, ok
+}
+
+// onLink says whether packets that are sent to a on the link arrive, as far as one
+// can tell: it has no neighbours, or a is in the net of one of its addresses. In a VRF
+// the kernel does not try.
+func onLink(t *rtable.Table, ifindex uint32, a netip.Addr) bool {
+	l := t.Link(ifindex)
+	if l == nil || !l.Up() || l.Kind == "vrf" {
+		return false
+	}
+	if m := t.Link(l.Master); m != nil && m.Kind == "vrf" {
+		return false
+	}
+	if l.Flags&rtnl.FlagNoARP != 0 {
+		return true
+	}
+	for x := range t.Addrs() {
+		if x.Link == ifindex && x.Net.Contains(a) {
+			return true
+		}
+	}
+	return false
 }
 
 // egress is the link by which a flow left: of several next hops one whose link

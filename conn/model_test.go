@@ -29,6 +29,9 @@ func modelVerdict(old, cur *rtable.Table, f conn.Flow) conn.Reason {
 		return conn.Keep
 	}
 	after, has := now.path(f)
+	if !has && now.neighbour(f) {
+		has, after.Hops = true, []rtnl.NextHop{{Oif: f.Oif}}
+	}
 	links, owned := was.usedBy(f, before)
 	lived := slices.ContainsFunc(before.Hops, was.leads)
 	died := lived && (!slices.ContainsFunc(links, now.up) || !slices.ContainsFunc(before.Hops, now.leads))
@@ -130,6 +133,20 @@ type state struct{ *rtable.Table }
 func (s state) path(f conn.Flow) (rtable.Answer, bool) {
 	a, ok := s.Lookup(f.Query())
 	return a, ok && a.Route.Type == rtnl.Unicast
+}
+
+// neighbour says whether the flow is bound to a link on which IPv4 finds the peer
+// without a route.
+func (s state) neighbour(f conn.Flow) bool {
+	link := s.Link(f.Oif)
+	if link == nil || !link.Up() || f.Remote.Addr().Is6() {
+		return false
+	}
+	there := link.Flags&0x80 != 0 // IFF_NOARP
+	for x := range s.Addrs() {
+		there = there || x.Link == f.Oif && x.Net.Contains(f.Remote.Addr())
+	}
+	return there
 }
 
 // usedBy are the links by which a flow leaves: those that own its source, or,

@@ -27,7 +27,10 @@ func TestPidfdSparesWhatTheSocketIsNow(t *testing.T) {
 		{"connected elsewhere", func(fd int) error { return unix.Connect(fd, sockaddr(second)) },
 			func(fd int) bool { _, err := unix.Getpeername(fd); return err == nil }},
 		{"listening", func(fd int) error { return unix.Listen(fd, 1) },
-			func(fd int) bool { on, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); return err == nil && on == 1 }},
+			func(fd int) bool {
+				on, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+				return err == nil && on == 1
+			}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

@@ -69,7 +69,7 @@ func TestJudgeClosesTheDeadAndOnlyThem(t *testing.T) {
 			if v.Reason != conn.Keep && !(v.Reason == conn.GatewayGone && f.Local.Addr().IsPrivate() && before.Route.Default()) {
 				t.Errorf("%s, though it has a path by an owner of its address", v.Reason)
 			}
-		case had && !has && f.MarkKnown && !now.deprecated(f.Local.Addr()):
+		case had && !has && !now.neighbour(f) && f.MarkKnown && !now.deprecated(f.Local.Addr()):
 			alive := false
 			for _, h := range before.Hops {
 				alive = alive || was.up(h.Oif)

@@ -22,7 +22,7 @@ type random struct {
 const worldLinks = `link lo up
 link wan up
 link lte up
-link lan up
+link lan up flags 0x100c1
 link br0 up kind bridge
 addr 127.0.0.1/8 dev lo
 addr ::1/128 dev lo
@@ -40,7 +40,7 @@ var (
 		link lte up
 		link lte down
 		link lte up nocarrier
-		link lan up
+		link lan up flags 0x100c1
 		link lan up master br0
 		del link lan
 		link br0 up kind bridge
@@ -231,7 +231,7 @@ func (r *random) flows() (list []conn.Flow) {
 			case 4:
 				f.UID = 1500
 			case 5:
-				f.Oif = r.links.Index(pick(r, "wan", "lte", "br0"))
+				f.Oif = r.links.Index(pick(r, "wan", "lte", "br0", "lan"))
 			case 6:
 				f.Transparent = true
 			case 7:

@@ -27,6 +27,7 @@ const (
 	FlagUp       = 0x1     // IFF_UP: administratively up
 	FlagLoopback = 0x8     // IFF_LOOPBACK
 	FlagRunning  = 0x40    // IFF_RUNNING: operationally up
+	FlagNoARP    = 0x80    // IFF_NOARP: what is sent needs no neighbour's address, as in a tunnel
 	FlagLowerUp  = 0x10000 // IFF_LOWER_UP: the layer below signals carrier
 )
 

@@ -32,6 +32,8 @@ func TestVerdicts(t *testing.T) {
 		noBridge := []string{"link set wan0 nomaster", "link del br0"}
 		vpn := []string{"route add 0.0.0.0/1 dev tun0", "route add 128.0.0.0/1 dev tun0"}
 		noVPN := []string{"route del 0.0.0.0/1 dev tun0", "route del 128.0.0.0/1 dev tun0"}
+		wireguard := []string{"rule add pref 32764 lookup main suppress_prefixlength 0", "rule add pref 32765 not fwmark 0xca6c lookup 51820"}
+		noWireguard := []string{"rule del pref 32764", "rule del pref 32765", "route flush table 51820"}
 		vrrp := []string{"address add 192.0.2.10/32 dev wan0", "route add default " + via0}
 		at := to(host).To
 
@@ -77,6 +79,22 @@ func TestVerdicts(t *testing.T) {
 				change: []string{"-n peer link set peer1 down"}, reason: "link-down"},
 			{name: "bound to the worse uplink, the better one's default deleted, IPv6", prepare: both6, call: call{To: to(host6).To, Dev: wan1},
 				change: []string{"-6 route del default metric 10"}},
+			{name: "bound to the tunnel, its route deleted", prepare: []string{"route add " + host + " dev tun0"}, call: call{To: at, Dev: "tun0"},
+				change: []string{"route del " + host + " dev tun0"}}, // the kernel takes the peer for one on the link
+			{name: "bound to the tunnel, its peer made unreachable", prepare: []string{"route add " + host + " dev tun0 metric 10"}, call: call{To: at, Dev: "tun0"},
+				change: []string{"route add unreachable " + host}},
+			{name: "bound, its net's own route deleted", call: call{To: to(wan0Gateway).To, Dev: wan0},
+				change: []string{"route del 192.0.2.0/25 dev wan0"}},
+			{name: "WireGuard's rules come", prepare: []string{"route add default " + via0}, call: call{To: at},
+				change: append([]string{"route add default dev tun0 table 51820"}, wireguard...), reason: "rerouted", undo: noWireguard},
+			{name: "WireGuard's rules come, to a peer with a route of its own", prepare: []string{"route add default " + via0, "route add " + host + " " + via0}, call: call{To: at},
+				change: append([]string{"route add default dev tun0 table 51820"}, wireguard...), undo: noWireguard},
+			{name: "WireGuard's rules come, with its mark", prepare: []string{"route add default " + via0}, call: call{To: at, Mark: 0xca6c},
+				change: append([]string{"route add default dev tun0 table 51820"}, wireguard...), undo: noWireguard},
+			{name: "WireGuard's rules go", prepare: append([]string{"route add default " + via0, "route add default dev tun0 table 51820"}, wireguard...), call: call{To: at},
+				change: noWireguard[:2], reason: "rerouted", undo: noWireguard[2:]},
+			{name: "under WireGuard's rules, the main default deleted", prepare: append([]string{"route add default " + via0, "route add default dev tun0 table 51820"}, wireguard...),
+				call: call{To: at}, change: []string{"route del default " + via0}, undo: noWireguard},
 			{name: "bound, its link down", prepare: both, call: call{To: at, Dev: wan1},
 				change: []string{"link set wan1 down"}, reason: "link-down"},
 			{name: "link-local peer", call: call{To: "[" + linkLocal(t) + "%wan0]:" + port},

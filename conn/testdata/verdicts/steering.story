@@ -242,6 +242,36 @@ link lte down
 tcp 192.0.2.130:4000 198.51.100.7:443 oif lte = link-down by lte
 tcp 192.0.2.2:4000 198.51.100.7:443 oif wan = keep
 
+== bound-without-a-route       # IPv4 then takes the peer for one on the link, and in a tunnel that will do
+link tun0 up flags 0x100c1
+addr 198.18.0.2/24 dev tun0
+198.51.100.0/24 dev tun0 scope link
+then
+del 198.51.100.0/24 dev tun0 scope link
+tcp 198.18.0.2:4000 198.51.100.7:443 oif tun0 = keep by tun0
+tcp 198.18.0.2:4000 198.51.100.7:443 oif tun0 mapped = keep by tun0
+tcp 198.18.0.2:4000 198.51.100.7:443 = no-route by tun0
+then
+add unreachable 198.51.100.0/24
+tcp 198.18.0.2:4000 198.51.100.7:443 oif tun0 = keep by tun0
+then
+link tun0 down
+tcp 198.18.0.2:4000 198.51.100.7:443 oif tun0 = link-down by tun0
+
+== bound-on-link
+then
+del 192.0.2.0/25 dev wan scope link src 192.0.2.2
+tcp 192.0.2.2:4000 192.0.2.9:22 oif wan = keep by wan
+tcp 192.0.2.2:4000 192.0.2.9:22 = no-route by wan
+
+== bound-without-a-route-ipv6
+link tun0 up flags 0x100c1
+addr 2001:db8:2::2/64 dev tun0
+-6 default dev tun0 metric 1024
+then
+del -6 default dev tun0 metric 1024
+tcp [2001:db8:2::2]:4000 [2001:db8:ff::7]:443 oif tun0 = no-route by tun0
+
 == link-local-peer         # its link is part of its address
 addr fe80::2/64 dev wan
 addr fe80::2/64 dev lte
