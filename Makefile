@@ -148,9 +148,12 @@ SMALL   := -gcflags=all=-l $(INLINED:%=-gcflags=%=)
 TARGETS := mips,GOMIPS=softfloat mipsle,GOMIPS=softfloat arm,GOARM=5 arm,GOARM=6 arm,GOARM=7 \
 	arm64, riscv64, 386,GO386=softfloat amd64,
 
+# STRIPLINES=: keeps the line numbers of stack traces; see internal/tool/striplines.
+STRIPLINES ?= $(GO) run ./internal/tool/striplines
+
 cross: ## dist/: both flavours for every processor, the same bytes each time
 	@mkdir -p dist
-	@for target in $(TARGETS); do \
+	@outs=; for target in $(TARGETS); do \
 		arch=$${target%%,*}; kind=$${target#*,}; \
 		name=dist/netmond-$$arch; \
 		if [ $$arch = arm ]; then name=$${name}v$${kind#GOARM=}; fi; \
@@ -160,8 +163,10 @@ cross: ## dist/: both flavours for every processor, the same bytes each time
 			echo $$out; \
 			env GOOS=linux GOARCH=$$arch $$kind $(BUILD) $(SMALL) -tags "$$tags" \
 				-ldflags '-s -w $(LDFLAGS)' -o $$out ./cmd/netmond || exit 1; \
+			outs="$$outs $$out"; \
 		done; \
-	done
+	done; \
+	$(STRIPLINES) $$outs
 
 size: cross ## sizes in dist/, and whether they keep to their budgets
 	@scripts/need mksquashfs readelf xz
