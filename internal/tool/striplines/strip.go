@@ -1,36 +1,47 @@
 package main
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
-// strip packs the tables that stay at the end of pctab, in their order. What is
-// dead, the names of files among it, is then one run of zeros between the names and
-// those tables: it compresses to nothing, and no page of it is ever touched.
+// strip packs the tables that stay at the end of pctab. What is dead, the names of
+// files among it, is then one run of zeros between the names and those tables: it
+// compresses to nothing, and no page of it is ever touched. The tables stand in the
+// order of their bytes, since likes beside each other compress better.
 func (t *pclntab) strip() {
-	alive := make(map[uint32]bool)
+	alive := make(map[string]uint32) // where each goes
 	for _, f := range t.funcs {
-		for _, at := range f.live() {
-			alive[t.uint32(at)] = true
+		for _, ref := range f.live() {
+			alive[t.content(t.uint32(ref))] = 0
 		}
 	}
-	packed := make([]byte, len(t.pctab))
-	moved := make(map[uint32]uint32)
-	to := len(packed)
-	for _, start := range slices.Backward(t.starts()) {
-		if alive[start] {
-			table := t.pctab[start:t.tables[start]]
-			to -= len(table)
-			copy(packed[to:], table)
-			moved[start] = uint32(to)
-		}
+	delete(alive, "")
+	packed := make([]byte, 0, len(t.pctab))
+	for _, table := range slices.Sorted(maps.Keys(alive)) {
+		alive[table] = uint32(len(packed))
+		packed = append(packed, table...)
 	}
+	start := len(t.pctab) - len(packed)
 	for _, f := range t.funcs {
-		for _, at := range f.live() {
-			t.put(at, moved[t.uint32(at)])
+		for _, ref := range f.live() {
+			if table := t.content(t.uint32(ref)); table != "" {
+				t.put(ref, uint32(start)+alive[table])
+			}
 		}
-		for _, at := range append(f.lines(), f.at+funcUnit, f.at+funcStartLine) {
-			t.put(at, 0)
+		for _, ref := range append(f.lines(), f.at+funcUnit, f.at+funcStartLine) {
+			t.put(ref, 0)
 		}
 	}
-	copy(t.pctab, packed)
 	clear(t.files)
+	clear(t.pctab[:start])
+	copy(t.pctab[start:], packed)
+}
+
+// content is the table at an offset in pctab, empty for none.
+func (t *pclntab) content(start uint32) string {
+	if start == 0 {
+		return ""
+	}
+	return string(t.pctab[start:t.tables[start]])
 }
