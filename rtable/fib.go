@@ -4,6 +4,7 @@ import (
 	"iter"
 	"net/netip"
 	"slices"
+	"sort"
 
 	"github.com/netmond/netmond/rtnl"
 )
@@ -132,7 +133,7 @@ func sortedKeys[V any](m map[uint32]V) []uint32 {
 	for k := range m {
 		keys = append(keys, k)
 	}
-	slices.Sort(keys)
+	sort.Slice(keys, func(i, j int) bool { return keys[i] < keys[j] })
 	return keys
 }
 

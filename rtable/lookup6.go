@@ -3,6 +3,7 @@ package rtable
 import (
 	"net/netip"
 	"slices"
+	"sort"
 
 	"github.com/netmond/netmond/rtnl"
 )
@@ -49,7 +50,7 @@ func sourcesOf(b *bucket, src netip.Addr) []netip.Prefix {
 			sources = append([]netip.Prefix{r.Src}, sources...)
 		}
 	}
-	slices.SortFunc(sources, func(x, y netip.Prefix) int { return y.Bits() - x.Bits() })
+	sort.Slice(sources, func(i, j int) bool { return sources[i].Bits() > sources[j].Bits() })
 	return sources
 }
 

@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"net/netip"
 	"slices"
+	"sort"
 )
 
 const (
@@ -50,8 +51,9 @@ func (c *Changes) addNarrow(p netip.Prefix) {
 // of it, two at least: they are the same destinations where that can be, and else
 // those are joined that have most in common.
 func cover(list []netip.Prefix, most int) []netip.Prefix {
-	slices.SortFunc(list, func(a, b netip.Prefix) int {
-		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+	sort.Slice(list, func(i, j int) bool {
+		a, b := list[i], list[j]
+		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits())) < 0
 	})
 	out := list[:0]
 	for _, p := range list {

@@ -36,6 +36,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"sort"
 
 	"github.com/netmond/netmond/rtnl"
 )
@@ -124,7 +125,7 @@ func (t *Table) LinkByName(name string) *rtnl.Link {
 func (t *Table) Links() iter.Seq[*rtnl.Link] {
 	return func(yield func(*rtnl.Link) bool) {
 		t := t.orEmpty()
-		for _, i := range slices.Sorted(maps.Keys(t.links)) {
+		for _, i := range sortedKeys(t.links) {
 			if !yield(t.links[i]) {
 				return
 			}
@@ -136,7 +137,9 @@ func (t *Table) Links() iter.Seq[*rtnl.Link] {
 func (t *Table) Addrs() iter.Seq[*rtnl.Addr] {
 	return func(yield func(*rtnl.Addr) bool) {
 		t := t.orEmpty()
-		for _, a := range slices.SortedFunc(maps.Keys(t.addrs), netip.Addr.Compare) {
+		addrs := slices.Collect(maps.Keys(t.addrs))
+		sort.Slice(addrs, func(i, j int) bool { return addrs[i].Less(addrs[j]) })
+		for _, a := range addrs {
 			for _, x := range t.addrs[a] {
 				if !yield(x) {
 					return

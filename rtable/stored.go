@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"sort"
 
 	"github.com/netmond/netmond/rtnl"
 )
@@ -45,7 +46,7 @@ func (e *edit) stored(r *rtnl.Route) *rtnl.Route {
 			}
 		}
 		if unsorted {
-			slices.SortStableFunc(s.NextHops, orderLegs)
+			sort.SliceStable(s.NextHops, func(i, j int) bool { return orderLegs(s.NextHops[i], s.NextHops[j]) < 0 })
 		}
 		return &s
 	}

@@ -1,8 +1,10 @@
 package daemon
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
+	"sort"
 
 	"github.com/netmond/netmond/rtable"
 	"github.com/netmond/netmond/rtnl"
@@ -51,14 +53,9 @@ func Uplinks(t *rtable.Table) []Uplink {
 			})
 		}
 	}
-	slices.SortStableFunc(list, func(a, b Uplink) int {
-		if m, n := rank(a.Table), rank(b.Table); m != n {
-			return m - n
-		}
-		if a.Metric != b.Metric {
-			return cmpUint32(a.Metric, b.Metric)
-		}
-		return 0
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := list[i], list[j]
+		return cmp.Or(rank(a.Table)-rank(b.Table), cmp.Compare(a.Metric, b.Metric)) < 0
 	})
 	var out []Uplink
 	for _, u := range list {
@@ -75,13 +72,6 @@ func Uplinks(t *rtable.Table) []Uplink {
 func rank(table uint32) int {
 	if table == rtnl.TableMain {
 		return 0
-	}
-	return 1
-}
-
-func cmpUint32(a, b uint32) int {
-	if a < b {
-		return -1
 	}
 	return 1
 }
