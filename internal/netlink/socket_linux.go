@@ -8,6 +8,7 @@ import (
 	"os"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -124,12 +125,12 @@ func (s *Socket) recv(ctx context.Context, wait bool) ([]byte, error) {
 	for {
 		var (
 			n    int
-			from unix.Sockaddr
+			from unix.RawSockaddrNetlink
 			err  error
 		)
 		rerr := s.conn.Read(func(fd uintptr) bool {
 			for {
-				n, from, err = unix.Recvfrom(int(fd), s.buf, unix.MSG_TRUNC)
+				n, from, err = recvfrom(fd, s.buf, unix.MSG_TRUNC)
 				if err != unix.EINTR {
 					return err != unix.EAGAIN || !wait
 				}
@@ -147,7 +148,7 @@ func (s *Socket) recv(ctx context.Context, wait bool) ([]byte, error) {
 		case err != nil:
 			return nil, fmt.Errorf("netlink: receive: %w", err)
 		}
-		if sa, ok := from.(*unix.SockaddrNetlink); !ok || sa.Pid != 0 {
+		if from.Pid != 0 {
 			s.alien++
 			continue
 		}
@@ -158,6 +159,18 @@ func (s *Socket) recv(ctx context.Context, wait bool) ([]byte, error) {
 		}
 		return s.buf[:n], nil
 	}
+}
+
+// recvfrom is unix.Recvfrom for a netlink socket. That one allocates the sender's
+// address, and links all kinds of them.
+func recvfrom(fd uintptr, b []byte, flags int) (n int, from unix.RawSockaddrNetlink, err error) {
+	size := uint32(unix.SizeofSockaddrNetlink)
+	r, _, errno := unix.Syscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), uintptr(flags),
+		uintptr(unsafe.Pointer(&from)), uintptr(unsafe.Pointer(&size)))
+	if errno != 0 {
+		return 0, from, errno
+	}
+	return int(r), from, nil
 }
 
 // closed maps the poller's own error for a closed file to os.ErrClosed.
