@@ -11,7 +11,8 @@ import (
 // options come from the environment, as those of a configuration would.
 const procd = `
 uci_load_validate() {
-	[ -z "$4" ] || "$4" "$3" "${RESULT:-0}"
+	[ -n "$4" ] || return "${RESULT:-0}"
+	"$4" "$3" "${RESULT:-0}"
 }
 for f in open_instance set_param append_param close_instance add_jail add_jail_mount add_jail_mount_rw \
 	add_reload_trigger add_validation send_signal; do
@@ -70,6 +71,8 @@ func TestInitScript(t *testing.T) {
 		{"reload-restarted", "reload_service", []string{enabled, "PID=7", "PID_AFTER=8"}, []string{"start\n"}, []string{"HUP"}},
 		{"reload-stopped", "reload_service", []string{"enabled=0", "PID=7", "PID_AFTER="}, []string{"start\n"}, []string{"HUP"}},
 		{"reload-started", "reload_service", []string{enabled, "PID=", "PID_AFTER=7"}, []string{"open_instance"}, []string{"HUP"}},
+		// procd would stop what runs: a start of nothing is how it is told to.
+		{"reload-invalid", "reload_service || :", []string{enabled, "RESULT=255", "PID=7", "PID_AFTER="}, []string{"the old configuration stands"}, []string{"start\n", "HUP"}},
 		{"triggers", "service_triggers", nil, []string{"add_reload_trigger netmond\n", "add_validation validate_main\n", "add_validation validate_service\n"}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
