@@ -56,10 +56,14 @@ func newOpenWrt(path string, d *daemon.Daemon, log log.Logger) *openwrt {
 // verb's name.
 func method(name string, verb smd.Verb) ubus.Method {
 	return ubus.Method{Args: signatures[name], Serve: func(ctx context.Context, args json.RawMessage) (any, error) {
-		items := []any{}
+		items, size := []json.RawMessage{}, 0
 		v, err := verb.Run(ctx, args, func(item any) error {
-			items = append(items, item)
-			return nil
+			raw, err := minijson.Marshal(item)
+			if size += len(raw); err == nil && size > ubus.MaxMessage {
+				err = errors.New("more than a message of ubus holds; the local socket has all of it")
+			}
+			items = append(items, raw)
+			return err
 		})
 		if err != nil {
 			return nil, err
