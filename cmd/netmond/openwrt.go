@@ -4,13 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"maps"
 	"os"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/netmond/netmond/board"
 	"github.com/netmond/netmond/smd"
 
 	"github.com/netmond/netmond/internal/daemon"
@@ -83,104 +79,32 @@ func method(name string, verb smd.Verb) ubus.Method {
 func (o *openwrt) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	done := make(chan error, 2)
+	done := make(chan error, 3)
 	go func() { done <- o.client.Run(ctx) }()
-	go func() { done <- o.watchdog(ctx) }()
+	go func() { done <- feed(ctx, os.Getenv, o.daemon.Alive, o.client.Call) }()
+	go func() {
+		// Beside the events, since a call waits for others to answer.
+		h := hotplug{call: o.client.Call, log: o.log}
+		h.run(ctx, o.daemon.Bus.Subscribe(ctx, smd.Network|smd.System))
+		done <- nil
+	}()
 	for m := range o.daemon.Bus.Subscribe(ctx, smd.All) {
-		if m.Lost > 0 {
-			continue
-		}
-		_ = o.client.Send("netmond."+m.Class.String(), m.Payload) // counted where it is lost
-		if forHooks(m.Payload) {
-			o.hotplug(ctx, m)
+		if m.Lost == 0 {
+			_ = o.client.Send("netmond."+m.Class.String(), m.Payload) // counted where it is lost
 		}
 	}
 	cancel()
-	return errors.Join(<-done, <-done)
-}
-
-// hotplug has procd run the scripts of /etc/hotplug.d/netmond. procd makes the
-// object when the directory appears, so its want is no error.
-func (o *openwrt) hotplug(ctx context.Context, m smd.Message) {
-	env := board.Event{Class: m.Class.String(), Seq: m.Seq, Msg: m.Payload}.Env()
-	var f struct{ Type, Dev, State, Act, Result string }
-	if minijson.Unmarshal(m.Payload, &f) != nil {
-		return
-	}
-	action := strings.ToLower(strings.ReplaceAll(strings.Join(slices.DeleteFunc([]string{f.Type, f.Act, f.Result, f.State}, func(s string) bool { return s == "" }), "-"), " ", "-"))
-	env = append(env, "ACTION="+action)
-	if f.Dev != "" {
-		env = append(env, "DEVICE="+f.Dev)
-		if name := o.logical(ctx, f.Dev); name != "" {
-			env = append(env, "INTERFACE="+name)
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	_, err := o.client.Call(ctx, "hotplug.netmond", "call", map[string]any{"env": env})
-	if err != nil && !errors.Is(err, ubus.StatusNotFound) && !errors.Is(err, ubus.ErrNotConnected) {
-		o.log.Debug("hotplug", "err", err)
-	}
-}
-
-// callTimeout bounds a call of another's method: a dead one must not hold up the
-// messages behind it.
-const callTimeout = 2 * time.Second
-
-// interfaces asks netifd, by a way to call methods, what it knows of its
-// interfaces.
-func interfaces(call func(ctx context.Context, object, method string, args any) (json.RawMessage, error)) func(context.Context) (json.RawMessage, error) {
-	return func(ctx context.Context) (json.RawMessage, error) {
-		ctx, cancel := context.WithTimeout(ctx, callTimeout)
-		defer cancel()
-		return call(ctx, "network.interface", "dump", nil)
-	}
-}
-
-// askNetifd is interfaces without a connection that lasts.
-func askNetifd(ctx context.Context) (json.RawMessage, error) {
-	return interfaces(func(ctx context.Context, object, method string, args any) (json.RawMessage, error) {
-		return ubus.Ask(ctx, ubus.DefaultPath, object, method, args)
-	})(ctx)
-}
-
-// logical is netifd's name of the interface on a device, "wan" for "eth1"; of
-// several the first by name.
-func (o *openwrt) logical(ctx context.Context, dev string) string {
-	raw, err := interfaces(o.client.Call)(ctx)
-	if err != nil {
-		return ""
-	}
-	var dump struct {
-		Interface []struct {
-			Interface string
-			L3Device  string `json:"l3_device"`
-			Device    string
-		}
-	}
-	if minijson.Unmarshal(raw, &dump) != nil {
-		return ""
-	}
-	names := make(map[string]bool)
-	for _, i := range dump.Interface {
-		if i.L3Device == dev || i.L3Device == "" && i.Device == dev {
-			names[i.Interface] = true
-		}
-	}
-	for _, n := range slices.Sorted(maps.Keys(names)) {
-		return n
-	}
-	return ""
+	return errors.Join(<-done, <-done, <-done)
 }
 
 // procdWatchdog is how often procd is told that the loop runs; the init script
 // has it wait for three times as long.
 const procdWatchdog = 10 * time.Second
 
-// watchdog feeds procd's watchdog for this instance as long as the loop makes
-// progress. Without procd nobody answers, which is no error.
-func (o *openwrt) watchdog(ctx context.Context) error {
-	if os.Getenv("NETMOND_PROCD") == "" { // set by the init script
+// feed feeds procd's watchdog for this instance as long as alive says that the daemon
+// makes progress. Without procd nobody answers, which is no error.
+func feed(ctx context.Context, getenv func(string) string, alive func(context.Context) bool, call ubusCall) error {
+	if getenv("NETMOND_PROCD") == "" { // set by the init script
 		<-ctx.Done()
 		return nil
 	}
@@ -193,8 +117,8 @@ func (o *openwrt) watchdog(ctx context.Context) error {
 		case <-ticker.C:
 		}
 		cctx, cancel := context.WithTimeout(ctx, callTimeout)
-		if o.daemon.Alive(cctx) {
-			_, _ = o.client.Call(cctx, "service", "watchdog", map[string]any{"name": "netmond", "instance": "main"})
+		if alive(cctx) {
+			_, _ = call(cctx, "service", "watchdog", map[string]any{"name": "netmond", "instance": "main"})
 		}
 		cancel()
 	}
