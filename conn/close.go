@@ -19,6 +19,7 @@ func (w *sweep) act(now time.Time) {
 		if n == 0 {
 			return
 		}
+		w.Pulse.step()
 		if w.settle(due[:n], now); w.ctx.Err() != nil {
 			return
 		}
@@ -105,6 +106,7 @@ func (w *sweep) end(now time.Time) {
 		b.CloseAll(w.ctx, r.flows, r.errs)
 	} else {
 		for i, e := range r.ending {
+			w.Pulse.step()
 			r.errs[i] = end(w.ctx, e.flow, e.cause)
 		}
 	}
@@ -159,6 +161,7 @@ func (w *sweep) ended(e *entry, now time.Time) {
 // inspect judges an entry by what its socket says of the flow, and drops one that
 // does not stand. What cannot be read is left as listed.
 func (w *sweep) inspect(e *entry) (Verdict, bool) {
+	w.Pulse.step()
 	if in, ok := w.Source.(Inspector); ok {
 		if f, err := in.Inspect(w.ctx, e.flow); err == nil {
 			e.flow = f

@@ -133,6 +133,7 @@ func (w *sweep) find(steps []step, now time.Time, wait time.Duration) {
 		v.View(w.view)
 	}
 	for f, err := range w.Source.Flows(w.ctx, changes) {
+		w.Pulse.step()
 		if err != nil {
 			if w.ctx.Err() == nil {
 				w.report(Decision{Act: Unread, Err: err})

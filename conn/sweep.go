@@ -89,6 +89,7 @@ type Sweeper struct {
 
 	Exclude func(*rtable.Table, Flow, Verdict) bool // nil excludes nothing
 	Report  func(Decision)                          // told of each decision, from Run's goroutine; nil tells no one
+	Pulse   *Pulse                                  // shows progress; nil shows none
 
 	// Reload, if set, brings changes of the fields above while Run runs.
 	Reload <-chan func(*Sweeper)
@@ -134,10 +135,13 @@ func (s *Sweeper) Run(ctx context.Context, in <-chan Update) error {
 			w.release(time.Now())
 			return ctx.Err()
 		case u := <-updates:
+			s.Pulse.turn()
 			w.take(u)
 		case change := <-s.Reload:
+			s.Pulse.turn()
 			change(s)
 		case <-timer.C:
+			s.Pulse.turn()
 			select { // what has come in meanwhile may have changed the verdicts
 			case u := <-in:
 				w.take(u)
@@ -146,6 +150,7 @@ func (s *Sweeper) Run(ctx context.Context, in <-chan Update) error {
 		}
 		w.expire(time.Now())
 		w.act(time.Now())
+		s.Pulse.turn()
 	}
 }
 

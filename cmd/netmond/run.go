@@ -43,6 +43,10 @@ func runDaemon(ctx context.Context, c *invocation) error {
 	if err != nil {
 		log.Warn("init system not told", "err", err)
 	}
+	var notify daemon.Notifier // nil where nobody is to be told, which spares making the text
+	if notifier != nil {
+		notify = notifier
+	}
 	watcher := &rtnl.Watcher{}
 	check := newChecker(o, log)
 	d := daemon.New(daemon.Deps{
@@ -55,7 +59,7 @@ func runDaemon(ctx context.Context, c *invocation) error {
 		LinkLost: func(ifindex uint32) { check.adverts.set(int(ifindex), "") },
 		Interval: o.interval,
 		Bus:      smd.NewBus(smd.Options{}),
-		Notify:   notifier,
+		Notify:   notify,
 		Log:      log,
 		Closing:  func() view.Close { return closers.closing(ctx) },
 		NetNS:    netns,

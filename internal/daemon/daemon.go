@@ -37,8 +37,8 @@ type Deps struct {
 	// Resyncs counts the Full states after the first, for status.
 	Resyncs func() uint64
 
-	// Sweepers close flows, each those of its source. Run sets their Report, and
-	// counts what their Judge does.
+	// Sweepers close flows, each those of its source. Run sets their Report and their
+	// Pulse, and counts what their Judge does.
 	Sweepers []*conn.Sweeper
 
 	// Settle is how long a change of gateways must stand before it starts a check;
@@ -78,7 +78,7 @@ type Daemon struct {
 	triggers chan struct{}
 	results  chan checked
 	told     chan toldFlow
-	alive    chan chan<- struct{}
+	alive    chan chan<- bool
 	loop     loop // of Run's goroutine alone
 }
 
@@ -88,7 +88,7 @@ const resyncEvery = 10 * time.Second
 
 // New makes a daemon. Its API may be served before Run is called.
 func New(d Deps) *Daemon {
-	dm := &Daemon{Deps: d, triggers: make(chan struct{}, 1), results: make(chan checked), told: make(chan toldFlow, recentMax), alive: make(chan chan<- struct{})}
+	dm := &Daemon{Deps: d, triggers: make(chan struct{}, 1), results: make(chan checked), told: make(chan toldFlow, recentMax), alive: make(chan chan<- bool)}
 	dm.state.Store(&State{Phase: Coldplug})
 	return dm
 }
@@ -98,9 +98,11 @@ type loop struct {
 	ctx     context.Context
 	state   State
 	slots   []chan conn.Update // of the sweepers
+	pulses  []pulse            // likewise
 	checker checker
 	settle  settling
-	gateway bool // what settles involves a gateway
+	gateway bool   // what settles involves a gateway
+	shown   string // by the init system
 	workers sync.WaitGroup
 }
 
@@ -125,7 +127,8 @@ func (d *Daemon) Run(ctx context.Context) error {
 	for _, s := range d.Sweepers {
 		slot := make(chan conn.Update, 1)
 		l.slots = append(l.slots, slot)
-		s.Judge, s.Report = d.counted(s.Judge), d.decided
+		s.Judge, s.Report, s.Pulse = d.counted(s.Judge), d.decided, new(conn.Pulse)
+		l.pulses = append(l.pulses, pulse{Pulse: s.Pulse})
 		l.start(func() { _ = s.Run(ctx, slot) }) // ends with ctx, and says no more than that
 	}
 
@@ -158,12 +161,15 @@ func (d *Daemon) Run(ctx context.Context) error {
 		case f := <-d.told:
 			d.remember(f)
 		case answer := <-d.alive:
-			close(answer)
+			answer <- l.progress(time.Now())
 		case <-watchdog.C:
-			_ = d.Notify.Watchdog() // a manager that does not listen will act by itself
+			if l.progress(time.Now()) {
+				_ = d.Notify.Watchdog() // a manager that does not listen will act by itself
+			}
 		case <-timer.C:
 		}
 		d.tick(time.Now())
+		d.show()
 	}
 }
 
