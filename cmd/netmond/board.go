@@ -13,13 +13,21 @@ import (
 	"github.com/netmond/netmond/internal/minijson"
 )
 
-// startBoard starts what shows the daemon's state on the device: hook scripts and
-// an LED. Without either nobody subscribes, and no message is built for them.
-func (p *parts) startBoard(start func(func(context.Context) error)) error {
-	led, err := openLED(p.options.led)
-	if _, serr := os.Stat(p.options.hooks); serr != nil && led == nil {
-		return err
+// startBoard starts what shows the daemon's state on the device, if it has not been
+// started: hook scripts and an LED. Without either nobody subscribes, and no message is
+// built for them.
+func (p *parts) startBoard(start func(func(context.Context) error)) {
+	if p.shows {
+		return
 	}
+	led, err := openLED(p.options.led)
+	if err != nil {
+		p.log.Warn("board", "err", err)
+	}
+	if _, err := os.Stat(p.options.hooks); err != nil && led == nil {
+		return
+	}
+	p.shows = true
 	events := make(chan board.Event, 64)
 	hooks := board.Hooks{Dir: p.options.hooks, Log: p.log}
 	messages := p.daemon.Bus.Subscribe
@@ -41,7 +49,6 @@ func (p *parts) startBoard(start func(func(context.Context) error)) error {
 		}
 		return ctx.Err()
 	})
-	return err
 }
 
 func openLED(name string) (*board.LED, error) {

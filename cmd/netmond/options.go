@@ -189,11 +189,24 @@ func load(fs *flag.FlagSet, file string) error {
 				v = fmt.Sprint(on)
 			}
 			if err := fs.Set(flagName, v); err != nil {
-				return fmt.Errorf("%s:%d: %s: %w", name, opt.Line, opt.Name, err)
+				return fmt.Errorf("%s:%d: %s: %w", name, opt.Line, opt.Name, wrong(f, v, err))
 			}
 		}
 	}
 	return nil
+}
+
+// wrong says what is wrong with a value that a flag does not take: of a time or a
+// number package flag says nothing but "parse error".
+func wrong(f *flag.Flag, value string, err error) error {
+	g, ok := f.Value.(flag.Getter)
+	if !ok {
+		return err
+	}
+	if _, ok := g.Get().(time.Duration); ok {
+		return fmt.Errorf("%q is no time such as 150ms, 3s or 5m", value)
+	}
+	return fmt.Errorf("%q is no whole number", value)
 }
 
 // readConfig reads the file named, or the first default file there is; nil where

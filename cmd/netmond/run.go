@@ -22,6 +22,10 @@ import (
 
 // runDaemon is netmond run: it constructs each part once and runs them.
 func runDaemon(ctx context.Context, c *invocation) error {
+	// Before all else: one that comes while the daemon starts would end it.
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
 	o, err := c.options()
 	if err != nil {
 		return err
@@ -68,7 +72,7 @@ func runDaemon(ctx context.Context, c *invocation) error {
 		Flows:    deviceFlows,
 	})
 	closers.changed = d.ClosingChanged
-	p := &parts{log: log, daemon: d, closers: closers, check: check, notifier: notifier, options: o, invocation: c}
+	p := &parts{log: log, daemon: d, closers: closers, check: check, notifier: notifier, options: o, invocation: c, hup: hup}
 	return p.serve(ctx, listener)
 }
 
@@ -81,6 +85,8 @@ type parts struct {
 	notifier   *board.Notifier
 	options    *options
 	invocation *invocation
+	hup        <-chan os.Signal
+	shows      bool // the board was started
 }
 
 // serve runs the daemon with its API and its board until ctx ends or one of them
@@ -102,11 +108,9 @@ func (p *parts) serve(ctx context.Context, l net.Listener) error {
 	d := p.daemon
 	server := &smd.Server{Bus: d.Bus, Verbs: d.Verbs(), Snapshot: func() any { return d.Status() }, Sent: d.Sent, Log: p.log}
 	start(func(ctx context.Context) error { return server.Serve(ctx, l) })
-	start(p.reload)
 	start(p.followRouters)
-	if err := p.startBoard(start); err != nil {
-		p.log.Warn("board", "err", err)
-	}
+	p.startBoard(start)
+	start(func(ctx context.Context) error { return p.reload(ctx, start) })
 	if o := newOpenWrt(ubus.DefaultPath, d, p.log); o != nil {
 		p.check.netifd = interfaces(o.client.Call)
 		start(o.run)
@@ -140,15 +144,12 @@ func (p *parts) followRouters(ctx context.Context) error {
 
 // reload reads the configuration again at each SIGHUP. What is known of routes
 // and flows is kept; what cannot change while the daemon runs is named.
-func (p *parts) reload(ctx context.Context) error {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
+func (p *parts) reload(ctx context.Context, start func(func(context.Context) error)) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-hup:
+		case <-p.hup:
 		}
 		_ = p.notifier.Reloading()
 		o, err := p.invocation.options()
@@ -156,6 +157,7 @@ func (p *parts) reload(ctx context.Context) error {
 			p.log.Error("configuration not read; the old one stands", "err", err)
 		} else {
 			p.adopt(ctx, o)
+			p.startBoard(start)
 		}
 		_ = p.notifier.Ready()
 	}
