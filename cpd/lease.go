@@ -30,8 +30,10 @@ type Lease struct {
 const leaseMax = 64 << 10
 
 // HookDir holds what udhcpc's and odhcp6c's hook scripts were told, a file of the
-// link's name in networkd's syntax (DNS=, CAPTIVE_PORTAL=); relative to the root.
-const HookDir = "var/run/netmond/leases"
+// link's name in networkd's syntax (DNS=, CAPTIVE_PORTAL=); relative to the root. It
+// is not in the daemon's own directory: root writes it, whom a daemon that is not root
+// must not lead elsewhere, and it stays when the daemon's goes.
+const HookDir = "var/run/netmond-leases"
 
 // Leases reads what fsys, the root of the file system, has of a link: hook files,
 // systemd-networkd, systemd-resolved, NetworkManager. Of resolvers the first

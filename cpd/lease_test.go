@@ -57,7 +57,7 @@ func TestLeases(t *testing.T) {
 		}
 	}
 	for _, dev := range []string{"", "..", "../../x", "a/b", "/etc"} {
-		if got := Leases(mapFS("var/run/x", networkd, "var/run/netmond/leases/a/b", networkd), dev, 3); !reflect.DeepEqual(got, Lease{}) {
+		if got := Leases(mapFS("var/run/x", networkd, "var/run/netmond-leases/a/b", networkd), dev, 3); !reflect.DeepEqual(got, Lease{}) {
 			t.Errorf("dev %q reached a file: %+v", dev, got)
 		}
 	}

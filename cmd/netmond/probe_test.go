@@ -21,8 +21,8 @@ func TestLeaseOfNetifd(t *testing.T) {
 		{"interface":"wan","up":true,"l3_device":"eth1","dns-server":["192.0.2.53"]},
 		{"interface":"lte","up":true,"l3_device":"wwan0","dns-server":["198.51.100.53"]}]}`
 	files := fstest.MapFS{
-		"var/run/netmond/leases/eth1":  {Data: []byte("DNS=203.0.113.53\nCAPTIVE_PORTAL=https://portal.example.net/\n")},
-		"var/run/netmond/leases/wlan0": {Data: []byte("DNS=203.0.113.54\n")},
+		"var/run/netmond-leases/eth1":  {Data: []byte("DNS=203.0.113.53\nCAPTIVE_PORTAL=https://portal.example.net/\n")},
+		"var/run/netmond-leases/wlan0": {Data: []byte("DNS=203.0.113.54\n")},
 	}
 	for _, c := range []struct {
 		name, dev, answer string

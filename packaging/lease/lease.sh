@@ -4,7 +4,8 @@
 # Sourced by the hooks of udhcpc and odhcp6c, of which each keeps a part of its
 # own, so that neither overwrites the other's.
 
-NETMOND_LEASES=${NETMOND_LEASES:-/var/run/netmond/leases}
+# Not in the daemon's directory, which is a user's where the daemon is not root.
+NETMOND_LEASES=${NETMOND_LEASES:-/var/run/netmond-leases}
 
 # netmond_lease DEV CLIENT RESOLVERS PORTAL: sets what CLIENT knows of DEV; with no
 # resolvers and no portal, it knows nothing any more. Everything but DEV and CLIENT

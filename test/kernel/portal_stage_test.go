@@ -31,7 +31,7 @@ const (
 
 	otherHost6 = "2001:db8:ff::8"
 
-	leases = "/run/netmond/leases/" // cpd.HookDir, where /var/run is /run
+	leases = "/run/netmond-leases/" // cpd.HookDir, where /var/run is /run
 )
 
 // internet is all servers of a test and what they heard. For one goroutine, its

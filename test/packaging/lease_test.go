@@ -83,3 +83,17 @@ func TestLeaseHooks(t *testing.T) {
 		})
 	}
 }
+
+// TestLeasesAreNotTheDaemons: root writes what DHCP clients were told, and a user whom
+// the daemon runs as could lead it anywhere from a directory of its own. The scripts and
+// the program agree on the place.
+func TestLeasesAreNotTheDaemons(t *testing.T) {
+	if dir := strings.TrimPrefix(cpd.HookDir, "var/run/"); strings.Contains(dir, "/") || dir == "netmond" {
+		t.Errorf("the leases are in %s", cpd.HookDir)
+	}
+	for _, path := range []string{"packaging/lease/lease.sh", "openwrt/package/netmond/files/netmond.init", "packaging/man/netmond.8"} {
+		if !strings.Contains(read(t, path), "/"+cpd.HookDir) {
+			t.Errorf("%s does not name /%s", path, cpd.HookDir)
+		}
+	}
+}

@@ -63,6 +63,7 @@ func TestInitScript(t *testing.T) {
 		{"jail", "start_service", []string{enabled, jailed}, []string{
 			"set_param user netmond\n", "set_param capabilities /etc/capabilities/netmond.json\n", "set_param no_new_privs 1\n",
 			"add_jail netmond log ubus procfs", "add_jail_mount /etc/config\n", "add_jail_mount_rw /var/run/netmond\n",
+			"add_jail_mount /var/run/netmond-leases\n",
 		}, nil},
 		// The user without the jail would have no rights at all.
 		{"no-ujail", "start_service", []string{enabled, jailed, "UJAIL=/nowhere"}, []string{"not jailed", "open_instance main"}, []string{"set_param user", "add_jail"}},
