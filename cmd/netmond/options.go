@@ -169,7 +169,7 @@ func load(fs *flag.FlagSet, file string) error {
 		}
 	}
 	for opt := range section.Options() {
-		flagName := strings.ReplaceAll(opt.Name, "_", "-") // names of options may not hold a dash everywhere
+		flagName := strings.ReplaceAll(opt.Name, "_", "-") // which no name may hold in UCI
 		if flagName == "enabled" {
 			continue // for the init script
 		}
