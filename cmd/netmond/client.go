@@ -9,7 +9,9 @@ import (
 	"io"
 	"iter"
 	"net"
+	"os"
 
+	"github.com/netmond/netmond/board"
 	"github.com/netmond/netmond/smd"
 
 	"github.com/netmond/netmond/internal/daemon"
@@ -126,10 +128,17 @@ func runStatus(ctx context.Context, c *invocation) error {
 	if _, err := c.parse(fs, 0); err != nil {
 		return err
 	}
-	var s view.Status
-	ok, err := ask(ctx, q.socket, map[string]any{"do": "status"}, &s)
+	var answer struct {
+		view.Status
+		Board *board.Info `json:"board"`
+	}
+	ok, err := ask(ctx, q.socket, map[string]any{"do": "status"}, &answer)
 	if err != nil {
 		return err
+	}
+	s := answer.Status
+	if answer.Board != nil {
+		s.Board = *answer.Board
 	}
 	if !ok {
 		t, err := readTable(ctx)
@@ -138,6 +147,7 @@ func runStatus(ctx context.Context, c *invocation) error {
 		}
 		s = daemon.NewStatus(&daemon.State{Phase: "OFFLINE", Table: t, Uplinks: daemon.Uplinks(t)})
 		s.Version = version
+		s.Board = board.Detect(os.DirFS("/"))
 		s.Close = view.Close{Mode: "none", Rung: "advisory", Why: "no daemon runs"}
 	}
 	if q.json {

@@ -24,8 +24,8 @@ type Status struct {
 	FlowsClosed   map[string]uint64 `json:"flows_closed"` // by reason
 	Resyncs       uint64            `json:"resyncs"`
 	Disagreements uint64            `json:"disagreements"`
-	Recent        []Closed          `json:"recent"` // the flows closed last, newest first
-	Board         any               `json:"board,omitempty"`
+	Recent        []Closed          `json:"recent"`          // the flows closed last, newest first
+	Board         any               `json:"board,omitempty"` // a fmt.Stringer tells people, too
 }
 
 // Closed is a flow that was closed, as the bus told of it.
@@ -64,6 +64,9 @@ func (s Status) Text(p Paint) string {
 	fmt.Fprintf(&b, "state     %s", Printable(s.State))
 	if s.Version != "" {
 		fmt.Fprintf(&b, " (netmond %s)", Printable(s.Version))
+	}
+	if d, ok := s.Board.(fmt.Stringer); ok {
+		fmt.Fprintf(&b, "\ndevice    %s", Printable(d.String()))
 	}
 	fmt.Fprintf(&b, "\nclose     %s, by %s", Printable(s.Close.Mode), Printable(s.Close.Rung))
 	if s.Close.Why != "" {

@@ -169,6 +169,11 @@ func TestPaintOnlyColours(t *testing.T) {
 	}
 }
 
+// stranger is a board that calls itself so.
+type stranger string
+
+func (s stranger) String() string { return string(s) }
+
 // TestStrangersText shows that no text of a stranger reaches a terminal as it is,
 // wherever it stands.
 func TestStrangersText(t *testing.T) {
@@ -176,7 +181,7 @@ func TestStrangersText(t *testing.T) {
 	u := Uplink{Dev: evil, Gateway: evil, CPD: "No internet", Reason: evil}
 	v := u
 	v.URL = evil
-	s := Status{State: evil, Version: evil, Close: Close{evil, evil, evil}, Uplinks: []Uplink{u, v}, FlowsClosed: map[string]uint64{evil: 1},
+	s := Status{State: evil, Version: evil, Board: stranger(evil), Close: Close{evil, evil, evil}, Uplinks: []Uplink{u, v}, FlowsClosed: map[string]uint64{evil: 1},
 		Recent: []Closed{{Flow: smd.Flow{Act: evil, Proto: evil, Local: evil, Remote: evil, Reason: evil}}}}
 	f := Flow{Proto: evil, Local: evil, Remote: evil, State: evil, Route: evil, Verdict: evil, Why: evil}
 	c := Check{Dev: evil, Result: evil, URL: evil}

@@ -3,9 +3,12 @@
 package kernel
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/netmond/netmond/board"
 )
 
 // elsewhere is the -socket of commands that are to do without a daemon.
@@ -98,6 +101,11 @@ func TestCommands(t *testing.T) {
 			for _, reason := range []string{"no-route", "source-gone", "link-down", "gateway-gone", "rerouted"} {
 				if n, ok := st.FlowsClosed[reason]; !ok || n != 0 {
 					t.Errorf("status says %d flows closed for %s (%v), want 0", n, reason, ok)
+				}
+			}
+			for _, flags := range [][]string{nil, {elsewhere}} {
+				if text, line := command(t, 0, append([]string{"status"}, flags...)...), "\ndevice    "+board.Detect(os.DirFS("/")).String()+"\n"; !strings.Contains(text, line) {
+					t.Errorf("status %q lacks %q:\n%s", flags, line, text)
 				}
 			}
 			without := decode[statusView](t, command(t, 0, "status", "-json", elsewhere))
