@@ -31,7 +31,7 @@ func (p *parts) startBoard(start func(func(context.Context) error)) {
 	events := make(chan board.Event, 64)
 	hooks := board.Hooks{Dir: p.options.hooks, Log: p.log}
 	messages := p.daemon.Bus.Subscribe
-	start(func(ctx context.Context) error { hooks.Run(ctx, events); return nil })
+	start(p.follower(func(ctx context.Context) error { hooks.Run(ctx, events); return nil }))
 	start(func(ctx context.Context) error {
 		defer close(events)
 		defer led.Set(board.Offline)
@@ -45,6 +45,9 @@ func (p *parts) startBoard(start func(func(context.Context) error)) {
 			select {
 			case events <- board.Event{Class: m.Class.String(), Seq: m.Seq, Msg: m.Payload}:
 			case <-ctx.Done():
+			}
+			if isLast(p.daemon, m) {
+				return nil
 			}
 		}
 		return ctx.Err()

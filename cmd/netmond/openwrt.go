@@ -79,22 +79,30 @@ func method(name string, verb smd.Verb) ubus.Method {
 func (o *openwrt) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	done := make(chan error, 3)
+	done := make(chan error, 2)
 	go func() { done <- o.client.Run(ctx) }()
 	go func() { done <- feed(ctx, os.Getenv, o.daemon.Alive, o.client.Call) }()
-	go func() {
-		// Beside the events, since a call waits for others to answer.
-		h := hotplug{call: o.client.Call, log: o.log}
-		h.run(ctx, o.daemon.Bus.Subscribe(ctx, smd.Network|smd.System))
-		done <- nil
-	}()
 	for m := range o.daemon.Bus.Subscribe(ctx, smd.All) {
 		if m.Lost == 0 {
 			_ = o.client.Send("netmond."+m.Class.String(), m.Payload) // counted where it is lost
 		}
 	}
 	cancel()
-	return errors.Join(<-done, <-done, <-done)
+	return errors.Join(<-done, <-done)
+}
+
+// hotplug tells procd of messages until the last. It goes beside run, since a call
+// waits for others to answer.
+func (o *openwrt) hotplug(ctx context.Context) error {
+	h := hotplug{call: o.client.Call, log: o.log}
+	h.run(ctx, func(yield func(smd.Message) bool) {
+		for m := range o.daemon.Bus.Subscribe(ctx, smd.Network|smd.System) {
+			if !yield(m) || isLast(o.daemon, m) {
+				return
+			}
+		}
+	})
+	return nil
 }
 
 // procdWatchdog is how often procd is told that the loop runs; the init script

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -72,7 +73,7 @@ func runDaemon(ctx context.Context, c *invocation) error {
 		Flows:    deviceFlows,
 	})
 	closers.changed = d.ClosingChanged
-	p := &parts{log: log, daemon: d, closers: closers, check: check, notifier: notifier, options: o, invocation: c, hup: hup}
+	p := &parts{log: log, daemon: d, closers: closers, check: check, notifier: notifier, options: o, invocation: c, hup: hup, gone: make(chan struct{}, 2)}
 	return p.serve(ctx, listener)
 }
 
@@ -87,6 +88,41 @@ type parts struct {
 	invocation *invocation
 	hup        <-chan os.Signal
 	shows      bool // the board was started
+	followers  atomic.Int32
+	gone       chan struct{} // from each follower at its end
+}
+
+// lastWords is how long scripts have to hear of the daemon's end. The whole end takes a
+// second at most.
+const lastWords = 500 * time.Millisecond
+
+// follower makes f one that is waited for at the end: it ends by itself with the
+// daemon's last message.
+func (p *parts) follower(f func(context.Context) error) func(context.Context) error {
+	p.followers.Add(1)
+	return func(ctx context.Context) error {
+		defer func() { p.gone <- struct{}{} }()
+		return f(ctx)
+	}
+}
+
+// goodbye waits until the followers have heard of the daemon's end.
+func (p *parts) goodbye() {
+	timer := time.NewTimer(lastWords)
+	defer timer.Stop()
+	for n := p.followers.Load(); n > 0; n-- {
+		select {
+		case <-p.gone:
+		case <-timer.C:
+			return
+		}
+	}
+}
+
+// isLast reports whether m is the daemon's last message. A client may send the same
+// words before.
+func isLast(d *daemon.Daemon, m smd.Message) bool {
+	return m.Class == smd.System && string(m.Payload) == `{"state":"STOPPING"}` && d.State().Phase == daemon.Stopping
 }
 
 // serve runs the daemon with its API and its board until ctx ends or one of them
@@ -113,6 +149,7 @@ func (p *parts) serve(ctx context.Context, l net.Listener) error {
 	start(func(ctx context.Context) error { return p.reload(ctx, start) })
 	if o := newOpenWrt(ubus.DefaultPath, d, p.log); o != nil {
 		p.check.netifd = interfaces(o.client.Call)
+		start(p.follower(o.hotplug))
 		start(o.run)
 	}
 	if p.options.metrics != "" {
@@ -120,6 +157,7 @@ func (p *parts) serve(ctx context.Context, l net.Listener) error {
 	}
 	err := d.Run(ctx)
 	_ = p.notifier.Stopping() // the manager sees the end anyway
+	p.goodbye()
 	stop()
 	wg.Wait()
 	if cause := context.Cause(ctx); err == nil && !errors.Is(cause, context.Canceled) {

@@ -156,9 +156,12 @@ echo recorded $NETMOND_TYPE
 			eventually(t, "the log has "+word, func() bool { return strings.Contains(s.daemon.stderr.String(), word) })
 		}
 
-		// The daemon takes the script that hangs with it.
+		// The daemon tells of its end, and takes the script that hangs with it.
 		if err := s.daemon.stop(); err != nil {
 			t.Errorf("the daemon ends with %v", err)
+		}
+		if runs := hookRuns(t, record); len(runs) == 0 || runs[len(runs)-1].env["NETMOND_STATE"] != "STOPPING" {
+			t.Errorf("the script was not told of the daemon's end: %v", runs)
 		}
 		eventually(t, "the script that hangs is gone", func() bool { return len(hanging()) == 0 })
 	})
