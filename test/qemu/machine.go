@@ -21,7 +21,8 @@ type machine struct {
 	kernel, initrd string
 	dir            string // for the monitor's socket
 
-	last []string // of what came over the serial line
+	last []string      // of what came over the serial line
+	used time.Duration // of a processor of the host, when it has ended
 }
 
 // lastLines is how much of the serial line an error tells.
@@ -74,6 +75,7 @@ func (m *machine) run(ctx context.Context, heard func(line string, at time.Durat
 		}
 	}
 	err = cmd.Wait()
+	m.used = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	switch {
 	case ctx.Err() != nil:
 		return m.failed("not done after "+time.Since(start).Round(time.Second).String(), complaint.String())

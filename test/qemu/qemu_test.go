@@ -170,7 +170,13 @@ func boot(t *testing.T, g guest, row, dir string, i *image, jobs []console.Job) 
 	var job string
 	var began, last time.Duration
 	seconds := func(d time.Duration) string { return fmt.Sprintf("%.1f", d.Seconds()) }
-	err := m.run(ctx, func(line string, at time.Duration) {
+	log, err := os.Create(filepath.Join("..", "..", "dist", "qemu-"+row+".log")) // the serial line, whole
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	err = m.run(ctx, func(line string, at time.Duration) {
+		fmt.Fprintf(log, "%7.3f %s\n", at.Seconds(), line)
 		last = at
 		word := console.Hear(line)
 		if word == nil {
@@ -193,6 +199,7 @@ func boot(t *testing.T, g guest, row, dir string, i *image, jobs []console.Job) 
 		}
 	})
 	measured.note(row, "total", seconds(last))
+	measured.note(row, "cpu", seconds(m.used))
 	for _, j := range jobs {
 		t.Run(j.Name, func(t *testing.T) {
 			text, ok := said[j.Name]
