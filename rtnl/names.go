@@ -41,6 +41,9 @@ var protocolNames = map[uint8]string{
 // iproute2 does not print it.
 const protocolBoot = 3
 
+// protocolRA is what the kernel's routes from router advertisements have (RTPROT_RA).
+const protocolRA = 9
+
 // ProtocolName is the name of who made a route, or its number.
 func ProtocolName(protocol uint8) string {
 	if n, ok := protocolNames[protocol]; ok {

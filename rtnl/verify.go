@@ -14,7 +14,8 @@ import (
 //   - the IPv6 routes of a link that goes down, under skip_notify_on_dev_down;
 //   - the preferred source of an IPv6 route, when the address goes;
 //   - an IPv6 route whose lifetime is over, for half a minute; it is of no use at
-//     once;
+//     once. A router's gets its lifetime after it was told: the more specific ones,
+//     and before 6.9 or so the default one (rt6_route_rcv, ndisc_router_discovery);
 //   - the nexthop objects of a link that goes down or loses carrier, and the
 //     IPv4 routes of a deleted nexthop object (nexthop_flush_dev, remove_nexthop).
 //
@@ -79,6 +80,9 @@ func (v *verifier) note(events []Event) {
 			v.noteLink(e.Op, m)
 		case *Route:
 			v.noteLifetime(e.Op, m)
+			if e.Op == New && m.Protocol == protocolRA && m.Expires == 0 {
+				v.later(IPv6)
+			}
 		case *Addr:
 			if e.Op == Del {
 				fam := family(m.Local)

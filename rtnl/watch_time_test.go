@@ -3,6 +3,7 @@
 package rtnl
 
 import (
+	"encoding/binary"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,6 +40,34 @@ func TestWholeFamilyIsReadAgainLater(t *testing.T) {
 			k.notify(fakeRoute(rtmNewRoute, "192.0.2.0/25", 3))
 		}
 		wantBatch(t, next, "192.0.2.0/25")
+	})
+}
+
+// The lifetime of a router's route is set after the route was told.
+func TestLifetimeOfAdvertisedRouteIsRead(t *testing.T) {
+	const lifetime = 30 // seconds
+	advertised := func(more ...func([]byte) []byte) []byte {
+		header := []byte{afINET6, 0, 0, 0, TableMain, protocolRA, 0, byte(Unicast), 0, 0, 0, 0}
+		return fakeMessage(rtmNewRoute, header, append(more, u32attr(rtaOif, 3))...)
+	}
+	cacheinfo := make([]byte, 32)
+	binary.NativeEndian.PutUint32(cacheinfo[8:], lifetime*100) // USER_HZ
+	synctest.Test(t, func(t *testing.T) {
+		k := newFakeKernel(t)
+		k.patience = time.Hour
+		_, next := k.watch()
+		k.ready(next)
+		k.state["route inet6"] = []item{{datagram: advertised(bytesAttr(rtaCacheinfo, cacheinfo))}}
+		start := time.Now()
+		k.notify(advertised())
+		wantBatch(t, next, "::/0")
+		for _, want := range []time.Duration{wholeDelay, wholeDelay + lifetime*time.Second + lifetimeSlack} {
+			wantBatch(t, next, "part 1 10 0 more ::/0")
+			if took := time.Since(start); took != want {
+				t.Errorf("the family was read after %v, want %v", took, want)
+			}
+			wantBatch(t, next, "")
+		}
 	})
 }
 

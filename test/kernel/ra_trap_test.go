@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"cmp"
 	"net/netip"
 	"syscall"
 	"testing"
@@ -57,6 +58,17 @@ func TestTrap16RouterAdvertisements(t *testing.T) {
 		})
 		s.kernelSaid("route")
 		s.goes(host6, "network is unreachable")
+
+		const specific = "2001:db8:fd::1" // what is told of its route has no lifetime
+		advertise(advert{route: netip.MustParsePrefix("2001:db8:fd::/48"), specific: 1})
+		s.until("the second more specific route", func() bool { return s.asks(specific) == 0 })
+		s.goes(specific, wan0)
+		s.deferred = true
+		s.until("its lifetime has run out", func() bool {
+			_, ok := fresh(t).Lookup(rtable.Query{Dst: addr(specific)})
+			return !ok && s.asks(specific) == unix.ENETUNREACH
+		})
+		s.goes(specific, "network is unreachable")
 	})
 }
 
@@ -81,6 +93,7 @@ type advert struct {
 	lifetime   uint16       // of the default route, in seconds
 	preference byte         // 0 medium, 1 high, 3 low
 	route      netip.Prefix // a more specific route, likewise; the zero Prefix for none
+	specific   uint16       // its lifetime; 0 for the default route's
 	options    []byte       // more of them
 }
 
@@ -104,7 +117,8 @@ func (a advert) send(t testing.TB, link string) {
 	b = append(b, make([]byte, 8)...)
 	if a.route.IsValid() {
 		b = append(b, 24, 3, byte(a.route.Bits()), a.preference<<3)
-		b = append(b, 0, 0, byte(a.lifetime>>8), byte(a.lifetime))
+		lifetime := cmp.Or(a.specific, a.lifetime)
+		b = append(b, 0, 0, byte(lifetime>>8), byte(lifetime))
 		b = append(b, a.route.Addr().AsSlice()...)
 	}
 	b = append(b, a.options...)
