@@ -15,19 +15,18 @@ func TestTrap1AdminDownIPv4(t *testing.T) {
 		s := newScene(t,
 			"route add default via 192.0.2.1",
 			"route add 203.0.113.0/24 via 192.0.2.1 table 100",
-			"route add blackhole 198.51.100.128/25",
-			"-6 address flush dev wan0")
+			"route add blackhole 198.51.100.128/25")
+		s.sysctl("net/ipv6/conf/wan0/disable_ipv6", "1") // its side of it is T2
+		s.see("disable_ipv6=1")
 		s.act("link set wan0 down")
 		s.kernelSaid("link", "new link wan0 down")
 		s.kernelSaid("address")
-		s.kernelSaid("route",
-			"del route multicast ff00::/8 dev wan0")
+		s.kernelSaid("route")
 		s.changesSaid("route",
 			"del implied route default via 192.0.2.1 dev wan0",
 			"del implied route 192.0.2.0/25 dev wan0",
 			"del implied route broadcast 192.0.2.127 dev wan0",
-			"del implied route 203.0.113.0/24 via 192.0.2.1 dev wan0 table 100",
-			"del route multicast ff00::/8")
+			"del implied route 203.0.113.0/24 via 192.0.2.1 dev wan0 table 100")
 		s.goes(host, "network is unreachable")
 		s.goes(wan0Addr, "lo")
 		s.act("link set wan0 up")
@@ -164,7 +163,11 @@ func TestTrap13StackedLinks(t *testing.T) {
 			t.Errorf("the bridge does not own the address of its port")
 		}
 		s.act("link set wan0 nomaster")
-		s.act("link set wan1 name uplink1")
+		if try("link set wan1 name uplink1") == nil {
+			s.see("link set wan1 name uplink1")
+		} else { // a kernel that renames no link that is up
+			s.act("link set wan1 down", "link set wan1 name uplink1", "link set uplink1 up")
+		}
 		s.goes(wan1Gateway, "uplink1")
 		s.carrier("mac0", false, "link set uplink1 down")
 		s.see("macvlan")
