@@ -169,7 +169,7 @@ func load(fs *flag.FlagSet, file string) error {
 		}
 	}
 	for opt := range section.Options() {
-		flagName := strings.ReplaceAll(opt.Name, "_", "-") // which no name may hold in UCI
+		flagName := strings.ReplaceAll(opt.Name, "_", "-") // which OpenWrt takes in no name
 		if flagName == "enabled" {
 			continue // for the init script
 		}

@@ -159,7 +159,9 @@ func (p *parser) optionCommand(list bool) error {
 	if name == "" {
 		return errShort
 	}
-	if err := checkName("option", name); err != nil {
+	// libuci refuses a dash. Names of flags have some, and off OpenWrt nobody else
+	// reads the file.
+	if err := checkName("option", strings.ReplaceAll(name, "-", "_")); err != nil {
 		return err
 	}
 	line := p.line

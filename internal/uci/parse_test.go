@@ -21,6 +21,7 @@ func TestParse(t *testing.T) {
 		{"unquoted", "config netmond main\noption settle 150ms", `netmond main: settle="150ms"`},
 		{"crlf", "config netmond main\r\n\toption a b\r\n", `netmond main: a="b"`},
 		{"abbreviated", "c t n\no a b\nl c d\np x", `t n: a="b" c=["d"]`},
+		{"option-named-as-a-flag", "config netmond 'main'\n\toption carrier-grace '1s'\n", `netmond main: carrier-grace="1s"`},
 		{"package-is-ignored", "package 'other-name'\nconfig t n", `t n:`},
 		{"package-keeps-the-section-open", "config t n\npackage x\noption a b", `t n: a="b"`},
 
