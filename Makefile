@@ -160,7 +160,7 @@ cross: ## dist/: both flavours for every processor, the same bytes each time
 			tags=; out=$$name; \
 			if [ $$flavour = mini ]; then tags=notls; out=$$name-mini; fi; \
 			echo $$out; \
-			env GOOS=linux GOARCH=$$arch $$kind $(BUILD) $(SMALL) -tags "$$tags" \
+			env GOFIPS140=v1.0.0 GOOS=linux GOARCH=$$arch $$kind $(BUILD) $(SMALL) -tags "$$tags" \
 				-ldflags '-s -w $(LDFLAGS)' -o $$out ./cmd/netmond || exit 1; \
 			outs="$$outs $$out"; \
 		done; \

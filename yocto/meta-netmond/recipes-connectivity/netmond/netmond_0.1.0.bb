@@ -38,6 +38,7 @@ GOBUILDFLAGS:append = "${@bb.utils.contains('PACKAGECONFIG', 'tls', '', ' -tags=
 export GOPROXY = "off"
 export GOFLAGS = "-buildvcs=false"
 export GOTOOLCHAIN = "local"
+export GOFIPS140 = "v1.0.0"
 
 # Without tls there are no HTTPS probes and no captive portal API (RFC 8908), and
 # the file is 0.7 MB smaller when compressed.
