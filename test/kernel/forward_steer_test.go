@@ -16,27 +16,26 @@ import (
 // their destination, and those of other than the LAN's own connections.
 func TestForwardedFlowsSteered(t *testing.T) {
 	t.Parallel()
-	kernel(t, func(t *testing.T) {
-		r := newRouter(t, static)
-		t.Run("the device's own, from its address in the LAN", func(t *testing.T) {
-			defer r.resetRouter(t)
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, *router)
+	}{
+		{"the device's own, from its address in the LAN", func(t *testing.T, r *router) {
 			w := r.device.dial(t, call{To: to(host).To, From: lanAddr})
 			w.echoes(t, "before the change")
 			moveDefault(t)
 			r.forgotten(t, w, wan0Addr, "closed", "rerouted")
 			w.answered(t)
-		})
-		t.Run("rule by port", func(t *testing.T) {
-			defer r.resetRouter(t, "rule del pref 100")
+		}},
+		{"rule by port", func(t *testing.T, r *router) {
 			do(t, "route add default via "+wan1Gateway+" table 7")
 			r.informed(t)
 			w := r.dial(t, host, wan0Addr)
 			do(t, "rule add pref 100 ipproto tcp dport "+port+" lookup 7")
 			r.forgotten(t, w, wan0Addr, "closed", "rerouted")
 			w.answered(t)
-		})
-		t.Run("echo requests", func(t *testing.T) {
-			defer r.resetRouter(t)
+		}},
+		{"echo requests", func(t *testing.T, r *router) {
 			p := newPinger(t, "lan", host)
 			if !p.answered(t) {
 				t.Fatal("no answer before the change")
@@ -48,54 +47,52 @@ func TestForwardedFlowsSteered(t *testing.T) {
 			if !p.answered(t) {
 				t.Error("no answer by the other uplink")
 			}
-		})
-		r.lan.listen(t, ":"+port)
-		nft(t, "", `table ip inbound {
-	chain inbound {
-		type nat hook prerouting priority dstnat
-		ip daddr { `+wan0Addr+`, `+poolAddr+` } tcp dport 8443 dnat to `+lanClient+`:`+port+`
-	}
-}`)
-		for _, test := range []struct {
-			name, addr string
-			strand     func(testing.TB)
-			reason     string
-			undo       []string
-		}{
-			{"port forwarded, and answers leave by another link", wan0Addr, moveDefault, "rerouted", nil},
-			{"port forwarded at an address that goes", poolAddr, func(t testing.TB) { do(t, "address del "+poolAddr+"/25 dev wan0") }, "source-gone",
-				[]string{"address add " + poolAddr + "/25 dev wan0"}},
-		} {
-			t.Run(test.name, func(t *testing.T) {
-				defer r.resetRouter(t, test.undo...)
-				w := r.internet.dial(t, call{To: test.addr + ":8443", From: host})
-				w.echoes(t, "before the change")
-				test.strand(t)
-				m := r.bus.await(t, "the end of the translation", func(m payload) bool { return m.Type == "flow" && m.Remote == w.local.String() })
-				var who struct{ For string }
-				if err := json.Unmarshal(m.Msg, &who); err != nil {
-					t.Fatal(err)
-				}
-				if m.Act != "closed" || m.Reason != test.reason || m.Local != w.remote.String() || who.For != lanClient+":"+port {
-					t.Errorf("the bus says %s, want it closed for %s", m.Msg, test.reason)
-				}
-				if has := tracked(t, w); has != "" {
-					t.Errorf("the tracker has %q", has)
+		}},
+		{"port forwarded, answers leave by another link", func(t *testing.T, r *router) {
+			r.inbound(t, wan0Addr, "rerouted", moveDefault)
+		}},
+		{"port forwarded, address gone", func(t *testing.T, r *router) {
+			r.inbound(t, poolAddr, "source-gone", func(t testing.TB) { do(t, "address del "+poolAddr+"/25 dev wan0") })
+		}},
+	} {
+		t.Run(strings.ReplaceAll(test.name, ",", ""), func(t *testing.T) {
+			t.Parallel()
+			kernel(t, func(t *testing.T) {
+				r := newRouter(t, static)
+				test.run(t, r)
+				if text := r.daemon.stderr.String(); t.Failed() || strings.Contains(text, "disagrees") {
+					t.Errorf("the daemon says\n%s", text)
 				}
 			})
-		}
-		if text := r.daemon.stderr.String(); strings.Contains(text, "disagrees") {
-			t.Errorf("the daemon says\n%s", text)
-		}
-	})
+		})
+	}
 }
 
-// resetRouter is reset, with the routes that the router begins with.
-func (r *router) resetRouter(t testing.TB, undo ...string) {
+// inbound strands a connection of the peer, by a forwarded port at addr, to a host of
+// the LAN.
+func (r *router) inbound(t testing.TB, addr, reason string, strand func(testing.TB)) {
 	t.Helper()
-	r.reset(t, undo...)
-	do(t, "route add default via "+wan0Gateway, "route add "+wan0Host+" via "+wan0Gateway)
-	r.informed(t)
+	r.lan.listen(t, ":"+port)
+	nft(t, "", `table ip inbound {
+	chain inbound {
+		type nat hook prerouting priority dstnat
+		ip daddr `+addr+` tcp dport 8443 dnat to `+lanClient+`:`+port+`
+	}
+}`)
+	w := r.internet.dial(t, call{To: addr + ":8443", From: host})
+	w.echoes(t, "before the change")
+	strand(t)
+	m := r.bus.await(t, "the end of the translation", func(m payload) bool { return m.Type == "flow" && m.Remote == w.local.String() })
+	var who struct{ For string }
+	if err := json.Unmarshal(m.Msg, &who); err != nil {
+		t.Fatal(err)
+	}
+	if m.Act != "closed" || m.Reason != reason || m.Local != w.remote.String() || who.For != lanClient+":"+port {
+		t.Errorf("the bus says %s, want it closed for %s", m.Msg, reason)
+	}
+	if has := tracked(t, w); has != "" {
+		t.Errorf("the tracker has %q", has)
+	}
 }
 
 // pinger sends echo requests of one identifier.
