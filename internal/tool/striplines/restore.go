@@ -17,8 +17,6 @@ var (
 	// A line of a trace that names a function, and one that has lost its place.
 	called = regexp.MustCompile(`^(?:created by )?(\S+?)(?:\([^()]*\)| in goroutine \d+)?$`)
 	lost   = regexp.MustCompile(`^\t\?:0 \+0x([0-9a-f]+)`)
-	// The runtime prints type arguments as dots.
-	arguments = regexp.MustCompile(`\[.*\]`)
 )
 
 // restore copies a trace and fills in files and lines from an unstripped build of

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"maps"
+	"regexp"
 	"slices"
 )
 
@@ -33,9 +35,24 @@ func (t *pclntab) strip() {
 			t.put(ref, 0)
 		}
 	}
+	t.shorten()
 	clear(t.files)
 	clear(t.pctab[:start])
 	copy(t.pctab[start:], packed)
+}
+
+// arguments are a function's type arguments, and the length of an array.
+var arguments = regexp.MustCompile(`\[.*\]`)
+
+// shorten makes names such as the runtime prints them (funcNameForPrint).
+func (t *pclntab) shorten() {
+	for rest := t.names; len(rest) > 0; {
+		name, next, _ := bytes.Cut(rest, []byte{0})
+		if short := arguments.ReplaceAll(name, []byte("[...]")); len(short) < len(name) {
+			clear(name[copy(name, short):])
+		}
+		rest = next
+	}
 }
 
 // content is the table at an offset in pctab, empty for none.
