@@ -139,7 +139,7 @@ benchmarks: ## Go benchmarks; BENCH (.) chooses
 
 # Flash is dearer there than time: what is not on the path of a packet or a lookup
 # is compiled without inlining, which makes the whole a tenth smaller.
-INLINED := sync/atomic net/netip encoding/binary github.com/netmond/netmond/rtable
+INLINED := net/netip encoding/binary github.com/netmond/netmond/rtable
 SMALL   := -gcflags=all=-l $(INLINED:%=-gcflags=%=)
 
 # Architecture, and the variable that chooses among its kinds. Both flavours of
