@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -254,8 +255,17 @@ func parseRetry(s string, date time.Time) time.Duration {
 }
 
 // parseDate reads the one date form that servers may send (RFC 9110 section
-// 5.6.7, IMF-fixdate).
-func parseDate(s string) (time.Time, bool) {
-	t, err := time.Parse("Mon, 02 Jan 2006 15:04:05 GMT", s)
-	return t, err == nil
+// 5.6.7, IMF-fixdate). A wrong day of the week is no matter.
+func parseDate(s string) (t time.Time, ok bool) {
+	const layout = "Mon, 02 Jan 2006 15:04:05 GMT"
+	if len(s) != len(layout) {
+		return t, false
+	}
+	number := func(i, j int) int {
+		n, _ := strconv.Atoi(s[i:j])
+		return n
+	}
+	month := time.Month(1 + strings.Index("JanFebMarAprMayJunJulAugSepOctNovDec", s[8:11])/3)
+	t = time.Date(number(12, 16), month, number(5, 7), number(17, 19), number(20, 22), number(23, 25), 0, time.UTC)
+	return t, t.Format(layout)[3:] == s[3:] // nothing was out of its range
 }

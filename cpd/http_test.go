@@ -179,3 +179,20 @@ func TestRequest(t *testing.T) {
 		t.Errorf("request %q has no end", got)
 	}
 }
+
+// TestParseDateAgreesWithTime, but for the day of the week.
+func TestParseDateAgreesWithTime(t *testing.T) {
+	for _, s := range []string{
+		"Sun, 06 Nov 1994 08:49:37 GMT", "Thu, 29 Feb 2024 23:59:59 GMT", "Sat, 01 Jan 0000 00:00:00 GMT",
+		"", "Sun, 06 Nov 1994 08:49:37 UTC", "Sun, 6 Nov 1994 08:49:37 GMT",
+		"Sun, 06 anF 1994 08:49:37 GMT", "Sun, 06 Xyz 1994 08:49:37 GMT", "Sun, 06 Jan +994 08:49:37 GMT",
+		"Fri, 30 Feb 2024 00:00:00 GMT", "Sun, 06 Nov 1994 24:00:00 GMT", "Sun, 06 Nov 1994 08:60:37 GMT",
+		"Sun, 06 Nov 1994 08:49:60 GMT", "Sun  06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08-49-37 GMT",
+		"Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "Sun, 06 Nov 1994 08:49:37 GMT ",
+	} {
+		want, err := time.Parse("Mon, 02 Jan 2006 15:04:05 GMT", s)
+		if got, ok := parseDate(s); ok != (err == nil) || ok && !got.Equal(want) {
+			t.Errorf("parseDate(%q) = %v, %v, want %v (error %v)", s, got, ok, want, err)
+		}
+	}
+}
