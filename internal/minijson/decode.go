@@ -138,7 +138,9 @@ func (d *decoder) object(text []byte, v reflect.Value) {
 		for name, value := range each(text) {
 			x := reflect.New(v.Type().Elem()).Elem()
 			d.value(value, x)
-			v.SetMapIndex(reflect.ValueOf(unquote(name)).Convert(v.Type().Key()), x)
+			key := reflect.New(v.Type().Key()).Elem()
+			key.SetString(unquote(name))
+			v.SetMapIndex(key, x)
 		}
 	default:
 		d.mismatch("object", v)
