@@ -169,13 +169,22 @@ func unquote(s string) string {
 	case '\'':
 		return s[1 : len(s)-1]
 	case '"':
-		return unescape.Replace(s[1 : len(s)-1])
+		return unescape(s[1 : len(s)-1])
 	}
 	return s
 }
 
 // unescape removes the backslashes of a word in double quotes (POSIX shell, 2.2.3).
-var unescape = strings.NewReplacer(`\$`, `$`, `\"`, `"`, `\\`, `\`, "\\`", "`")
+func unescape(s string) string {
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) && strings.IndexByte("$\"\\`", s[i+1]) >= 0 {
+			i++
+		}
+		out = append(out, s[i])
+	}
+	return string(out)
+}
 
 // readFile returns the first maxFile bytes of a regular file, or nothing.
 func readFile(fsys fs.FS, name string) string {

@@ -137,10 +137,25 @@ func attribute(tag []byte, name string) string {
 	return ""
 }
 
-// entities decodes the character references that occur in URLs.
+// references are the character references that occur in URLs.
+var references = [][2]string{
+	{"&amp;", "&"}, {"&#38;", "&"}, {"&#x26;", "&"}, {"&#47;", "/"}, {"&#x2f;", "/"}, {"&#x2F;", "/"},
+}
+
+// entities decodes references, once.
 func entities(s string) string {
-	if !strings.Contains(s, "&") {
-		return s
+	var out strings.Builder
+next:
+	for len(s) > 0 {
+		for _, r := range references {
+			if rest, ok := strings.CutPrefix(s, r[0]); ok {
+				out.WriteString(r[1])
+				s = rest
+				continue next
+			}
+		}
+		out.WriteByte(s[0])
+		s = s[1:]
 	}
-	return strings.NewReplacer("&amp;", "&", "&#38;", "&", "&#x26;", "&", "&#47;", "/", "&#x2f;", "/", "&#x2F;", "/").Replace(s)
+	return out.String()
 }

@@ -93,3 +93,17 @@ func TestPageURLIsLinear(t *testing.T) {
 		}
 	}
 }
+
+func TestEntities(t *testing.T) {
+	for s, want := range map[string]string{
+		"":                             "",
+		"a?x&y":                        "a?x&y",
+		"a&#47;b&#x2f;c&#x2F;d?x&amp;": "a/b/c/d?x&",
+		"&#38;&#x26;&amp;":             "&&&",
+		"&amp;#47;&#38;amp;&&amp":      "&#47;&amp;&&amp",
+	} {
+		if got := entities(s); got != want {
+			t.Errorf("entities(%q) = %q, want %q", s, got, want)
+		}
+	}
+}

@@ -73,7 +73,7 @@ func (e *exposition) family(name, kind, help string) {
 func (e *exposition) sample(name string, v any, labels ...string) {
 	e.WriteString("netmond_" + name)
 	for i, sep := 0, "{"; i < len(labels); i, sep = i+2, "," {
-		e.WriteString(sep + labels[i] + `="` + escape.Replace(strings.ToValidUTF8(labels[i+1], "?")) + `"`)
+		e.WriteString(sep + labels[i] + `="` + escape(strings.ToValidUTF8(labels[i+1], "?")) + `"`)
 	}
 	if len(labels) > 0 {
 		e.WriteString("}")
@@ -82,7 +82,11 @@ func (e *exposition) sample(name string, v any, labels ...string) {
 }
 
 // escape is all that a label's value may have escaped; Go's own escapes are more.
-var escape = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
+func escape(s string) string {
+	s = strings.ReplaceAll(s, `\`, `\\`)
+	s = strings.ReplaceAll(s, `"`, `\"`)
+	return strings.ReplaceAll(s, "\n", `\n`)
+}
 
 // plain is a metric of one value.
 func (e *exposition) plain(name, kind, help string, v uint64) {
