@@ -159,9 +159,10 @@ func (t *pclntab) table(start uint32, size uint64) error {
 		return fmt.Errorf("table at %d of %d", start, len(t.pctab))
 	}
 	var pc uint64
-	for p := t.pctab[start:]; ; {
+	first := true
+	for p := t.pctab[start:]; ; first = false {
 		value, n := binary.Uvarint(p)
-		if n == 1 && value == 0 && pc > 0 {
+		if n == 1 && value == 0 && !first {
 			t.tables[start] = uint32(len(t.pctab) - len(p) + 1)
 			return nil
 		}
@@ -169,7 +170,7 @@ func (t *pclntab) table(start uint32, size uint64) error {
 			return fmt.Errorf("table at %d: no end", start)
 		}
 		delta, m := binary.Uvarint(p[n:])
-		if pc += delta * t.quantum; m <= 0 || delta == 0 || pc > size {
+		if pc += delta * t.quantum; m <= 0 || delta > size || pc > size {
 			return fmt.Errorf("table at %d: goes to %d of %d bytes", start, pc, size)
 		}
 		p = p[n+m:]

@@ -82,7 +82,7 @@ func TestParseRefuses(t *testing.T) {
 		"table-out-of-pctab":   {76 + 20 + 19, 20, "table at 20"},
 		"table-in-a-table":     {76 + 72 + 23, 11, "within another"},
 		"table-past-its-end":   {56 + 7, 3, "goes to 12 of 8"},
-		"table-without-end":    {56 + 16, 1, "table at 14"},
+		"table-without-end":    {76 + 20 + 19, 19, "table at 19"},
 		"bytes-of-no-table":    {56 + 18, 1, "unknown data"},
 		"table-used-by-nobody": {76 + 20 + 27, 0, "unknown data at 9"},
 	} {
