@@ -225,3 +225,13 @@ func TestIpkHasWhatTheRecipeInstalls(t *testing.T) {
 		t.Errorf("the .ipk lacks %s", name)
 	}
 }
+
+// TestRecipeCompilesAsCross: the same packages are inlined.
+func TestRecipeCompilesAsCross(t *testing.T) {
+	inlined := regexp.MustCompile(`(?m)^INLINED := (.*)$`).FindStringSubmatch(read(t, "Makefile"))
+	if inlined == nil {
+		t.Fatal("no INLINED in the Makefile")
+	}
+	recipe := strings.ReplaceAll(read(t, "openwrt/package/netmond/Makefile"), "$(GO_PKG)", "github.com/netmond/netmond")
+	same(t, "the recipe", matches(t, recipe, `-gcflags=([^ =]+)= ?`), append(strings.Fields(inlined[1]), "all"))
+}
