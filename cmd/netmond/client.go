@@ -29,7 +29,7 @@ type queryFlags struct {
 }
 
 func (q *queryFlags) register(fs *flag.FlagSet) {
-	fs.StringVar(&q.socket, "socket", socketPath(), "`path` of the daemon's local API")
+	fs.StringVar(&q.socket, "socket", askedSocket(), "`path` of the daemon's local API")
 	fs.BoolVar(&q.json, "json", false, "print JSON")
 }
 
@@ -240,7 +240,7 @@ func runWhy(ctx context.Context, c *invocation) error {
 
 func runSend(ctx context.Context, c *invocation) error {
 	fs := c.newFlags()
-	socket := fs.String("socket", socketPath(), "`path` of the daemon's local API")
+	socket := fs.String("socket", askedSocket(), "`path` of the daemon's local API")
 	operands, err := c.parse(fs, 2)
 	if err != nil {
 		return err
@@ -267,7 +267,7 @@ func needDaemon(ok bool, err error) func(socket string) error {
 
 func runMetrics(ctx context.Context, c *invocation) error {
 	fs := c.newFlags()
-	socket := fs.String("socket", socketPath(), "`path` of the daemon's local API")
+	socket := fs.String("socket", askedSocket(), "`path` of the daemon's local API")
 	if _, err := c.parse(fs, 0); err != nil {
 		return err
 	}

@@ -60,14 +60,30 @@ func (c *invocation) help(fs *flag.FlagSet) {
 	fs.PrintDefaults()
 }
 
-// socketPath is where the local API is by default.
+// systemSocket is where root's daemon is, and that of the service.
+const systemSocket = "/var/run/netmond/netmond.sock"
+
+// socketPath is where a daemon of this user has its local API by default.
 func socketPath() string {
 	if os.Geteuid() != 0 {
 		if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
 			return dir + "/netmond.sock"
 		}
 	}
-	return "/var/run/netmond/netmond.sock"
+	return systemSocket
+}
+
+// askedSocket is where a daemon is asked by default: this user's, or else the system's.
+func askedSocket() string {
+	if path := socketPath(); exists(path) {
+		return path
+	}
+	return systemSocket
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // stringList is a flag that may be given several times. A value from the command

@@ -192,6 +192,14 @@ func TestWithoutPrivilege(t *testing.T) {
 				d.stop()
 			})
 		}
+		t.Run("root's daemon", func(t *testing.T) {
+			d, _ := runDaemon(t)
+			asked := start(t, "", "demoted", "/run/netmond-of-all", "status", "-json")
+			if st := decode[statusView](t, asked.line(t)); st.State != "OPERATIONAL" {
+				t.Errorf("a user without a daemon who asks for the status is told %s", st.State)
+			}
+			d.stop()
+		})
 	})
 }
 
