@@ -135,6 +135,9 @@ func TestStatusIsLive(t *testing.T) {
 	first, second := status("http://portal.example.net/"), status("")
 	second.Uplinks[0].CPD, second.Close = "OK", view.Close{Mode: "all", Rung: "advisory", Why: "no " + hostile}
 	second.Recent[0].Act, second.Recent[0].Reason = "would-close", "constructor"
+	armed := second.Recent[0]
+	armed.Act = "armed"
+	second.Recent = append(second.Recent, armed)
 	d := &device{answers: map[string][]any{
 		"netmond.status": {first, second, nil},
 		"netmond.check":  {map[string]any{"check": []any{}}},
@@ -159,8 +162,10 @@ return all;`, &got)
 			t.Errorf("step %d: %d elements came from a stranger's text", i, got[i].Foreign)
 		}
 	}
-	if !strings.Contains(got[1].Text, "Not closed, dry run: constructor") {
-		t.Errorf("step 1 lacks the close of a dry run; it reads:\n%s", got[1].Text)
+	for _, want := range []string{"Not closed: constructor", "Ends soon, unless its path comes back: "} {
+		if !strings.Contains(got[1].Text, want) {
+			t.Errorf("step 1 lacks %q; it reads:\n%s", want, got[1].Text)
+		}
 	}
 	if n := len(d.called("netmond", "check")); n != 1 {
 		t.Errorf("%d checks asked for, want 1", n)

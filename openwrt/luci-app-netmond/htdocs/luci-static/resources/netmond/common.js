@@ -28,6 +28,13 @@ const reasons = {
 	'rerouted': _('A better route leads elsewhere')
 };
 
+// What was done to a connection, where it was not closed.
+const acts = {
+	'would-close': _('Not closed: %s'),
+	'armed': _('Ends soon, unless its path comes back: %s'),
+	'disarmed': _('Kept, its path is back: %s')
+};
+
 function titles(names) {
 	return E('tr', { 'class': 'tr table-titles' }, names.map((name) => E('th', { 'class': 'th' }, [ name ])));
 }
@@ -112,7 +119,7 @@ return baseclass.extend({
 		const rows = flows.map((f) => row(names, [
 			this.ago(f.age_ms),
 			'%s %s → %s'.format(f.proto, f.local, f.remote),
-			(f.act == 'would-close' ? _('Not closed, dry run: %s') : '%s').format(this.reason(f.reason)),
+			(Object.hasOwn(acts, f.act) ? acts[f.act] : '%s').format(this.reason(f.reason)),
 			f.was || '-'
 		]));
 
