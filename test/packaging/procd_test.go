@@ -59,6 +59,7 @@ func TestInitScript(t *testing.T) {
 		{"memory", "start_service", []string{enabled, "memlimit=12MiB", "gc=50"}, []string{
 			"append_param env GOMEMLIMIT=12MiB\n", "append_param env GOGC=50\n",
 		}, nil},
+		{"no memory", "start_service", []string{enabled, "memlimit=12MB"}, []string{"open_instance main", "memlimit '12MB'"}, []string{"GOMEMLIMIT"}},
 		{"fixed", "start_service", []string{enabled, "led=green", "hooks=/a b"}, []string{"NETMOND_FIXED=", "/a b green"}, nil},
 		{"jail", "start_service", []string{enabled, jailed}, []string{
 			"set_param user netmond\n", "set_param capabilities /etc/capabilities/netmond.json\n", "set_param no_new_privs 1\n",
