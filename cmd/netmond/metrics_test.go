@@ -102,3 +102,23 @@ func TestMetricsFileGoes(t *testing.T) {
 		t.Errorf("the log says\n%s", said.String())
 	}
 }
+
+// TestMetricsFileFollowsNoLink that another has put where the next text is written.
+func TestMetricsFileFollowsNoLink(t *testing.T) {
+	dir := t.TempDir()
+	file, victim := filepath.Join(dir, "netmond.prom"), filepath.Join(dir, "victim")
+	if err := os.WriteFile(victim, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(victim, file+".new"); err != nil {
+		t.Fatal(err)
+	}
+	if err := replaceFile(file, "a 1\n"); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{victim: "mine", file: "a 1\n"} {
+		if b, err := os.ReadFile(name); err != nil || string(b) != want {
+			t.Errorf("%s holds %q, %v, want %q", name, b, err, want)
+		}
+	}
+}

@@ -233,9 +233,19 @@ func writeMetrics(ctx context.Context, file string, text func() string, log log.
 	}
 }
 
+// replaceFile makes file hold text. The directory may be one that others write to, as
+// /tmp is: what they have put in the way is removed, not followed.
 func replaceFile(file, text string) error {
 	next := file + ".new"
-	if err := os.WriteFile(next, []byte(text), 0o644); err != nil {
+	if err := os.Remove(next); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(next, file)
