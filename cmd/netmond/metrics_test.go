@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -100,6 +101,18 @@ func TestMetricsFileGoes(t *testing.T) {
 	}
 	if n := strings.Count(said.String(), "metrics not written"); n != 1 {
 		t.Errorf("the log says\n%s", said.String())
+	}
+}
+
+// TestMetricsFileIsForCollectors, which are other users, under the unit's umask.
+func TestMetricsFileIsForCollectors(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "netmond.prom")
+	defer syscall.Umask(syscall.Umask(0o077))
+	if err := replaceFile(file, "a 1\n"); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o644 {
+		t.Errorf("the file is %v, %v, want 0644", info.Mode(), err)
 	}
 }
 

@@ -233,7 +233,8 @@ func writeMetrics(ctx context.Context, file string, text func() string, log log.
 	}
 }
 
-// replaceFile makes file hold text. The directory may be one that others write to, as
+// replaceFile makes file hold text, for everyone to read whatever the umask: the
+// collector is another user. The directory may be one that others write to, as
 // /tmp is: what they have put in the way is removed, not followed.
 func replaceFile(file, text string) error {
 	next := file + ".new"
@@ -245,7 +246,7 @@ func replaceFile(file, text string) error {
 		return err
 	}
 	_, err = f.WriteString(text)
-	if err := errors.Join(err, f.Close()); err != nil {
+	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(next, file)
