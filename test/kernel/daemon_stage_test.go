@@ -131,7 +131,7 @@ func guard(t testing.TB) {
 		"-n peer link set guarded up",
 		"address add "+guardAddr+"/30 dev guard",
 		"link set guard up")
-	eventually(t, "the guard link is up", func() bool { return operational("guard") })
+	eventually(t, "the guard link is up", func() bool { return operational(t, "guard") })
 }
 
 // informed waits until the daemon knows of everything that ip has done.
@@ -206,7 +206,7 @@ func (s *stage) reset(t testing.TB, undo ...string) {
 	if err != nil && !strings.Contains(err.Error(), "Cannot find device") {
 		t.Log(err) // some had nothing to do
 	}
-	eventually(t, "both uplinks are as they were", func() bool { return operational(wan0) && operational(wan1) })
+	eventually(t, "both uplinks are as they were", func() bool { return operational(t, wan0, wan1) })
 	s.informed(t)
 	s.bus.forget()
 }

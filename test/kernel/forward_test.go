@@ -69,7 +69,7 @@ func newRouter(t testing.TB, translation string, flags ...string) *router {
 	}
 }`)
 	translate(t, translation)
-	eventually(t, "the LAN's link is up", func() bool { return operational("lan") })
+	eventually(t, "the LAN's link is up", func() bool { return operational(t, "lan") })
 	return &router{stage: stageWith(t, flags...), lan: talk(t, "lan")}
 }
 

@@ -81,7 +81,7 @@ func TestTrap9DeadLegs(t *testing.T) {
 			t.Errorf("the kernel announced the dead leg: %q", s.heard)
 		}
 		s.carrier(wan0, true, "link set wan0 up")
-		s.until("IPv6 is ready on the link again", func() bool { return operational(wan0) }) // only then do its legs live
+		s.until("IPv6 is ready on the link again", func() bool { return operational(t, wan0) }) // only then do its legs live
 		s.act("link set wan1 down")
 		s.goes(host, "wan0")
 		s.goes(host6, "wan0")

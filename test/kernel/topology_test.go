@@ -3,8 +3,10 @@
 package kernel
 
 import (
-	"strings"
+	"slices"
 	"testing"
+
+	"github.com/netmond/netmond/rtnl"
 )
 
 // The device under test is the test's own namespace. The peer namespace is the
@@ -75,17 +77,24 @@ func topology(t testing.TB) {
 	})
 	batch(t, "link set wan0 up", "link set wan1 up")
 	eventually(t, "both uplinks have carrier and link-local addresses", func() bool {
-		return operational("wan0") && operational("wan1")
+		return operational(t, wan0, wan1)
 	})
 }
 
-// operational says whether a link of this namespace is up with carrier, and its
+// operational says whether links of this namespace are up with carrier, and their
 // IPv6 side configured.
-func operational(link string) bool {
-	state, err := output([]string{"-br", "link", "show", "dev", link, "up"}, "")
-	if err != nil || !strings.Contains(state, "LOWER_UP") || !strings.Contains(state, " UP ") {
-		return false
+func operational(t testing.TB, links ...string) bool {
+	t.Helper()
+	const operUp = 6 // IF_OPER_UP
+	table := fresh(t)
+	ready := make(map[uint32]bool) // by index, those with a link-local address
+	for a := range table.Addrs() {
+		if a.Usable() && a.Local.Is6() && a.Local.IsLinkLocalUnicast() {
+			ready[a.Link] = true
+		}
 	}
-	local, err := output([]string{"-6", "address", "show", "dev", link, "scope", "link", "-tentative"}, "")
-	return err == nil && strings.Contains(local, "fe80::")
+	return !slices.ContainsFunc(links, func(name string) bool {
+		l := table.LinkByName(name)
+		return l == nil || !l.Up() || l.Flags&rtnl.FlagLowerUp == 0 || l.OperState != operUp || !ready[l.Index]
+	})
 }
