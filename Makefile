@@ -25,7 +25,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 
 .PHONY: help build run demo test need format vet staticcheck oldest mini mips unit \
 	metrics race fuzz kernel oracle soak bench benchmarks cross size ipk install clean \
-	need-qemu kernels qemu
+	need-qemu kernels qemu device
 .NOTPARALLEL:
 
 help: ## this list
@@ -57,7 +57,7 @@ demo: build ## the point of it in ten seconds
 test: need format vet staticcheck oldest mini mips race metrics unit ## everything that must hold
 
 need:
-	@scripts/need $(MANAGERS) busybox dash gcc ip mandoc mosquitto mosquitto_pub nft python3 qemu-mips-static shellcheck socat systemd-analyze zsh
+	@scripts/need $(MANAGERS) busybox dash gcc ip mandoc nft python3 qemu-mips-static shellcheck socat systemd-analyze zsh
 
 format: ## gofmt
 	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "gofmt -w these:"; echo "$$bad"; exit 1; fi
@@ -106,8 +106,10 @@ metrics: ## the figures, read by Prometheus's own parser
 	fi
 
 # Without a cache: tests build and start the command, which the cache cannot know.
+# The tests with a browser and a broker are those of device.
 unit: ## every test of this machine
-	$(GO) run ./test/report $(GO) test -count=1 -timeout 20m -json ./...
+	$(GO) run ./test/report $(GO) test -count=1 -timeout 20m -json -skip '^TestMQTT$$' \
+		$$($(GO) list ./... | grep -v '/test/browser$$')
 
 # Left to itself Go spends the time on making inputs smaller that are new and right.
 fuzz: ## each fuzz target for FUZZTIME (60s)
@@ -185,11 +187,17 @@ need-qemu:
 kernels: need-qemu ## what the guests boot, once; the one for mips is built and takes minutes
 	@test/qemu/kernels $(GUESTS)
 
-qemu: kernels ## netmond on other processors, under QEMU
+# What the guests boot is made beside the guests that run already.
+qemu: need-qemu ## netmond on other processors, under QEMU
 	@$(MAKE) --no-print-directory cross TARGETS='$(GUEST_TARGETS)'
 	$(GO) vet -C test/qemu ./...
-	@QEMU_TABLE=$(CURDIR)/dist/qemu.txt $(GO) run ./test/report $(GO) test -C test/qemu -count=1 -timeout 20m -parallel 2 \
+	@QEMU_TABLE=$(CURDIR)/dist/qemu.txt $(GO) run ./test/report $(GO) test -C test/qemu -count=1 -timeout 25m -parallel 8 \
 		-json .; code=$$?; cat dist/qemu.txt; exit $$code
+
+device: qemu ## qemu, and the tests with a browser and a broker
+	@scripts/need chromium ip mosquitto mosquitto_pub
+	@NETMOND_DEVICE=1 $(GO) run ./test/report sh -c '$(GO) test -count=1 -json ./test/browser && \
+		$(GO) test -count=1 -json -run "^TestMQTT$$" ./test/packaging'
 
 install: build ## to PREFIX (/usr/local), under DESTDIR
 	install -D -m 755 bin/netmond $(DESTDIR)$(PREFIX)/sbin/netmond
