@@ -4,7 +4,9 @@
 // own runs. It is a module of its own, so that nobody else sees what that needs.
 //
 //	kernels       prepares kernels and tools, once
-//	guest.go      which guests there are and what each runs
+//	guest.go      which guests there are
+//	jobs.go       the programs that they run
+//	prepare.go    what must be there before one boots
 //	image.go      their file systems
 //	machine.go    QEMU and its serial line
 //	results.go    the guest's tests as subtests of the host's
@@ -31,37 +33,63 @@ type guest struct {
 
 	rung string // what status must name
 
-	skip string // kernel tests that cannot run there, an expression for -test.skip
+	tests string // kernel tests, an expression for -test.run
+	skip  string // those of them that cannot run there, for -test.skip
+
+	uroot bool // u-root's init is the first process, and ours what that starts
 }
+
+// cached is the guest's directory in the cache.
+func (g guest) cached() string {
+	if g.uroot {
+		return "arm64"
+	}
+	return g.name
+}
+
+// Which tests of test/kernel a guest runs. All show what depends on the processor;
+// one guest of either byte order shows too how its kernel differs from the newest, and
+// what the daemon does about it.
+const (
+	someTests = "TestHarness|TestProbeHarmsNobody|TestRungWithoutPrivilege|TestNoSockDiag|" +
+		"TestTrap(2|3|4|8|12|15|18|21|22)[^0-9]"
+	mostTests = "TestHarness|TestProbeHarmsNobody|TestRungWithoutPrivilege|TestNoSockDiag|" +
+		"TestTrap([^1]|1[^9])|TestOracle$|TestClosesStranded|TestKeepsHealthy|TestForwarded" // T19 takes a GiB
+)
 
 // guests are all there are, the slowest first.
 var guests = []guest{
 	{
 		name: "mips", binary: "netmond-mips", env: []string{"GOARCH=mips", "GOMIPS=softfloat"},
 		qemu: "qemu-system-mips", machine: []string{"-M", "malta", "-cpu", "24Kc", "-m", "256"},
-		nic: "pcnet,romfile=", console: "ttyS0", rung: "pidfd",
+		nic: "pcnet,romfile=", console: "ttyS0", tests: someTests, rung: "pidfd",
 		skip: "TestProbeHarmsNobody|TestRungWithoutPrivilege|TestNoSockDiag", // they want SOCK_DESTROY, or seccomp
 	},
 	{
 		name: "mipsel", binary: "netmond-mipsle", env: []string{"GOARCH=mipsle", "GOMIPS=softfloat"},
 		qemu: "qemu-system-mipsel", machine: []string{"-M", "malta", "-cpu", "24Kf", "-m", "256"},
-		nic: "pcnet,romfile=", console: "ttyS0", rung: "sock_destroy",
+		nic: "pcnet,romfile=", console: "ttyS0", tests: someTests, rung: "sock_destroy",
 	},
 	{
 		name: "armv7", binary: "netmond-armv7", env: []string{"GOARCH=arm", "GOARM=7"},
 		qemu: "qemu-system-arm", machine: []string{"-M", "virt", "-cpu", "cortex-a7", "-m", "256"},
-		nic: "virtio-net-device", console: "ttyAMA0", rung: "sock_destroy",
+		nic: "virtio-net-device", console: "ttyAMA0", tests: someTests, rung: "sock_destroy",
 	},
 	{
 		name: "arm64", binary: "netmond-arm64", env: []string{"GOARCH=arm64"},
 		qemu: "qemu-system-aarch64", machine: []string{"-M", "virt", "-cpu", "cortex-a53", "-m", "512"},
-		nic: "virtio-net-device", console: "ttyAMA0", rung: "sock_destroy",
+		nic: "virtio-net-device", console: "ttyAMA0", tests: mostTests, rung: "sock_destroy",
 	},
 	{
 		name: "s390x", binary: "netmond-s390x", env: []string{"GOARCH=s390x"},
 		qemu: "qemu-system-s390x", machine: []string{"-M", "s390-ccw-virtio", "-cpu", "max", "-m", "512"},
-		nic: "virtio-net-ccw", console: "ttysclp0", rung: "sock_destroy",
+		nic: "virtio-net-ccw", console: "ttysclp0", tests: mostTests, rung: "sock_destroy",
 		skip: "TestNoSockDiag", // its filter does not know socketcall(2)
+	},
+	{
+		name: "u-root", uroot: true, binary: "netmond-arm64", env: []string{"GOARCH=arm64"},
+		qemu: "qemu-system-aarch64", machine: []string{"-M", "virt", "-cpu", "cortex-a53", "-m", "512"},
+		nic: "virtio-net-device", console: "ttyAMA0", rung: "sock_destroy",
 	},
 }
 

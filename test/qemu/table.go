@@ -18,7 +18,7 @@ type table struct {
 }
 
 // columns are those of the table, with what they hold.
-var columns = []string{"boot", "story", "mini", "kernel", "total", "cpu", "idle", "work", "mini-idle", "mini-work"}
+var columns = []string{"ready", "boot", "story", "mini", "kernel", "total", "cpu", "idle", "work", "mini-idle", "mini-work"}
 
 func (t *table) note(guest, column, value string) {
 	t.mu.Lock()
@@ -40,7 +40,7 @@ func (t *table) print(w io.Writer) {
 		return
 	}
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\nSeconds to the first process, for each program, in all, of the host's processor; resident KiB of the daemon:")
+	fmt.Fprintln(w, "\nSeconds until it is prepared, to the first process, for each program, in all, of the host's processor; resident KiB of the daemon:")
 	fmt.Fprint(tab, "\t")
 	for _, c := range columns {
 		fmt.Fprint(tab, c, "\t")

@@ -26,7 +26,9 @@ func main() {
 		fmt.Println("init:", err)
 	}
 	console.Say(console.Down)
-	unix.Sync()
+	if err := unix.IoctlSetInt(1, unix.TCSBRK, 1); err != nil { // tcdrain(3): what is not out is lost
+		fmt.Println("init: serial line:", err)
+	}
 	if err := unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF); err != nil {
 		fmt.Println("init: power off:", err)
 	}
