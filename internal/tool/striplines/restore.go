@@ -14,9 +14,10 @@ import (
 )
 
 var (
-	// A line of a trace that names a function, and one that has lost its place.
-	called = regexp.MustCompile(`^(?:created by )?(\S+?)(?:\([^()]*\)| in goroutine \d+)?$`)
-	lost   = regexp.MustCompile(`^\t\?:0 \+0x([0-9a-f]+)`)
+	// A line of a trace that names a function, and one that has lost its place,
+	// behind whatever a system log puts before them.
+	called = regexp.MustCompile(`(\S+?)(?:\([^()]*\)| in goroutine \d+)?$`)
+	lost   = regexp.MustCompile(`\?:0 \+0x([0-9a-f]+)`)
 )
 
 // restore copies a trace and fills in files and lines from an unstripped build of
@@ -47,7 +48,7 @@ func restore(unstripped string, trace io.Reader, out io.Writer) error {
 			offset, _ := strconv.ParseUint(string(line[m[2]:m[3]]), 16, 64)
 			// The address is the one to return to, behind the call.
 			if place := place(table, funcs[name][0].Entry+offset-1); place != "" {
-				line = fmt.Appendf(nil, "\t%s%s", place, bytes.TrimPrefix(line, []byte("\t?:0")))
+				line = bytes.Replace(line, []byte("?:0"), []byte(place), 1)
 			}
 		} else if m := called.FindSubmatch(line); m != nil {
 			name = string(m[1])

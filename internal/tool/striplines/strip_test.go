@@ -168,14 +168,15 @@ func TestStrippedProgramRuns(t *testing.T) {
 		}
 	}
 	var restored strings.Builder
-	if err := run([]string{"-restore", whole}, strings.NewReader(trace.String()), &restored); err != nil {
+	logged := strings.ReplaceAll(trace.String(), "\n", "\ndeep[1]: ")
+	if err := run([]string{"-restore", whole}, strings.NewReader(logged), &restored); err != nil {
 		t.Fatal(err)
 	}
 	if err := run([]string{"-restore", name}, strings.NewReader(""), &restored); err == nil || !strings.Contains(err.Error(), "has no lines") {
 		t.Errorf("restore from a stripped program: error = %v", err)
 	}
 	// outer and inner are inlined, so the line is that of inner.
-	if want := regexp.MustCompile(`main\.main\(\)\n\t\S+/testdata/deep/main\.go:43 \+0x`); !want.MatchString(restored.String()) {
+	if want := regexp.MustCompile(`main\.main\(\)\ndeep\[1\]: \t\S+/testdata/deep/main\.go:43 \+0x`); !want.MatchString(restored.String()) {
 		t.Errorf("no %s in:\n%s", want, restored.String())
 	}
 }
