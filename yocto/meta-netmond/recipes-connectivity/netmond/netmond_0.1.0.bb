@@ -41,7 +41,7 @@ export GOTOOLCHAIN = "local"
 export GOFIPS140 = "v1.0.0"
 
 # Without tls there are no HTTPS probes and no captive portal API (RFC 8908), and
-# the file is 0.7 MB smaller when compressed.
+# the file is 0.4 MB smaller when compressed.
 PACKAGECONFIG ??= "tls"
 PACKAGECONFIG[tls] = ",,,,ca-certificates"
 
