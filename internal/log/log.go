@@ -105,7 +105,7 @@ func needsQuotes(s string) bool {
 		switch {
 		case r <= ' ', r == '"', r == '=', r == utf8.RuneError, unicode.IsSpace(r):
 			return true
-		case r > 0x7f && !unicode.IsPrint(r):
+		case r > 0x7f && !strconv.IsPrint(r):
 			return true
 		}
 	}
