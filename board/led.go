@@ -57,12 +57,8 @@ func OpenLED(class, name string) (*LED, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("board: led %s: %w", name, err)
 	}
-	var names []string
-	entries, _ := os.ReadDir(class)
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-	if names == nil {
+	names, _ := namesIn(class)
+	if len(names) == 0 {
 		return nil, fmt.Errorf("board: led %q: %s has no LED: %w", name, class, fs.ErrNotExist)
 	}
 	return nil, fmt.Errorf("board: led %q: %s has only %s: %w", name, class, strings.Join(names, ", "), fs.ErrNotExist)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -13,7 +14,7 @@ import (
 // behind by an editor or a package manager. It looks at no owner; trusted does,
 // just before a hook runs.
 func hooksIn(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
+	files, err := namesIn(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -21,18 +22,30 @@ func hooksIn(dir string) ([]string, error) {
 		return nil, err
 	}
 	var names []string
-	for _, e := range entries {
+	for _, name := range files {
 		if len(names) == maxScripts {
 			return names, fmt.Errorf("only the first %d files run", maxScripts)
 		}
-		if e.IsDir() || isLeftover(e.Name()) {
+		if isLeftover(name) {
 			continue
 		}
-		if info, err := os.Stat(filepath.Join(dir, e.Name())); err == nil && info.Mode()&0o111 != 0 {
-			names = append(names, e.Name())
+		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && !info.IsDir() && info.Mode()&0o111 != 0 {
+			names = append(names, name)
 		}
 	}
 	return names, nil
+}
+
+// namesIn are the names of what a directory holds, sorted.
+func namesIn(dir string) ([]string, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	names, err := f.Readdirnames(-1)
+	slices.Sort(names)
+	return names, err
 }
 
 // isLeftover reports whether a file's name says that it is a copy: of an editor, of
