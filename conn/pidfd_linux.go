@@ -135,11 +135,11 @@ func still(fd int, f Flow) error {
 	if plain(fd) != nil {
 		return nil // the addresses are those of the first subflow
 	}
-	local, err := unix.Getsockname(fd)
+	local, err := syscall.Getsockname(fd)
 	if err != nil || addrPortOfSockaddr(local) != f.Local {
 		return errNoOwner
 	}
-	remote, err := unix.Getpeername(fd)
+	remote, err := syscall.Getpeername(fd)
 	if errors.Is(err, unix.ENOTCONN) { // nor is it told of one that is being dialled
 		if info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil && State(info.State) == SynSent {
 			return nil
@@ -151,11 +151,11 @@ func still(fd int, f Flow) error {
 	return nil
 }
 
-func addrPortOfSockaddr(a unix.Sockaddr) netip.AddrPort {
+func addrPortOfSockaddr(a syscall.Sockaddr) netip.AddrPort {
 	switch a := a.(type) {
-	case *unix.SockaddrInet4:
+	case *syscall.SockaddrInet4:
 		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
-	case *unix.SockaddrInet6:
+	case *syscall.SockaddrInet6:
 		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
 	}
 	return netip.AddrPort{}
