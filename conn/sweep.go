@@ -30,7 +30,7 @@ type Update struct {
 	Changes  []rtable.Changes // of one step; of several that were posted as one
 
 	at      time.Time // when it was posted
-	earlier []Update // the steps before it that have not been taken, oldest first
+	earlier []Update  // the steps before it that have not been taken, oldest first
 }
 
 // maxSteps is how many steps are kept apart until they are taken; beyond, each two
