@@ -33,13 +33,15 @@ type scene struct {
 	withhold func(rtnl.Event) bool // messages to leave out, as another kernel would; nil for none
 }
 
-// newScene builds the topology, runs prepare, and starts to look.
+// newScene builds the topology, runs prepare, and starts to look when the kernel has
+// told what that did to carriers.
 func newScene(t *testing.T, prepare ...string) *scene {
 	t.Helper()
 	topology(t)
 	for _, args := range prepare {
 		ip(t, args)
 	}
+	quiesce(t)
 	s := &scene{T: t, sniffer: sniff(t), asker: newAsker(t)}
 	s.watcher = watch(t)
 	s.table = fresh(t)
