@@ -4,7 +4,6 @@ package kernel
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"os/exec"
@@ -149,36 +148,6 @@ func to(host string) call {
 		host = "[" + host + "]"
 	}
 	return call{To: host + ":" + port}
-}
-
-// do runs ip commands, as few processes as it takes: options stand before the
-// object, which a batch does not know.
-func do(t testing.TB, lines ...string) {
-	t.Helper()
-	if err := doing(lines...); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// doing is do that may fail; it goes on after an error.
-func doing(lines ...string) error {
-	var errs error
-	for len(lines) > 0 {
-		n := 1
-		args := append([]string{"-force", "-batch", "-"}, strings.Fields(lines[0])...)
-		if strings.HasPrefix(lines[0], "-") {
-			args = args[3:]
-		} else {
-			for n < len(lines) && !strings.HasPrefix(lines[n], "-") {
-				n++
-			}
-			args = args[:3]
-		}
-		_, err := output(args, strings.Join(lines[:n], "\n"))
-		errs = errors.Join(errs, err)
-		lines = lines[n:]
-	}
-	return errs
 }
 
 // reset brings the topology back to how it was built: both uplinks up with their

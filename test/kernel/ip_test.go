@@ -4,8 +4,10 @@ package kernel
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -33,6 +35,46 @@ func batch(t testing.TB, lines ...string) {
 	if _, err := output([]string{"-batch", "-"}, strings.Join(lines, "\n")); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// do runs ip commands in as few processes as it takes: one for each run of lines
+// with the same options.
+func do(t testing.TB, lines ...string) {
+	t.Helper()
+	if err := doing(lines...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// doing is do that may fail; it goes on after an error.
+func doing(lines ...string) error {
+	var errs error
+	for len(lines) > 0 {
+		options, command := cutOptions(lines[0])
+		run := []string{command}
+		for lines = lines[1:]; len(lines) > 0; lines = lines[1:] {
+			more, command := cutOptions(lines[0])
+			if !slices.Equal(more, options) {
+				break
+			}
+			run = append(run, command)
+		}
+		_, err := output(append(options, "-force", "-batch", "-"), strings.Join(run, "\n"))
+		errs = errors.Join(errs, err)
+	}
+	return errs
+}
+
+// cutOptions splits an ip command in front of its object.
+func cutOptions(line string) (options []string, command string) {
+	words := strings.Fields(line)
+	n := 0
+	for ; strings.HasPrefix(words[n], "-"); n++ {
+		if words[n] == "-n" {
+			n++
+		}
+	}
+	return words[:n:n], strings.Join(words[n:], " ")
 }
 
 func output(args []string, stdin string) (string, error) {

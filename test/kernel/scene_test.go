@@ -38,9 +38,7 @@ type scene struct {
 func newScene(t *testing.T, prepare ...string) *scene {
 	t.Helper()
 	topology(t)
-	for _, args := range prepare {
-		ip(t, args)
-	}
+	do(t, prepare...)
 	quiesce(t)
 	s := &scene{T: t, sniffer: sniff(t), asker: newAsker(t)}
 	s.watcher = watch(t)
@@ -53,9 +51,7 @@ func newScene(t *testing.T, prepare ...string) *scene {
 // and that the watcher comes to the same.
 func (s *scene) act(commands ...string) {
 	s.Helper()
-	for _, args := range commands {
-		ip(s.T, args)
-	}
+	do(s.T, commands...)
 	s.see(strings.Join(commands, "; "))
 }
 
@@ -63,9 +59,7 @@ func (s *scene) act(commands ...string) {
 // namespace, which the kernel tells a moment later.
 func (s *scene) carrier(link string, up bool, commands ...string) {
 	s.Helper()
-	for _, args := range commands {
-		ip(s.T, args)
-	}
+	do(s.T, commands...)
 	var events []rtnl.Event
 	eventually(s.T, fmt.Sprintf("%s has carrier: %v", link, up), func() bool {
 		more := s.sniffer.take(s.T)

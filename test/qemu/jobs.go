@@ -22,21 +22,20 @@ func (g guest) programs() map[string]string {
 	}
 }
 
-// jobs are what the guest runs: the story with both flavours of the command, and
-// its kernel tests. GUEST_TESTS in the environment, an expression for these, has
-// them run alone.
+// jobs are what the guest runs: the story with each flavour of the command, and its
+// kernel tests. GUEST_TESTS in the environment, an expression for these, has them
+// run alone.
 func jobs(g guest) []console.Job {
+	full, mini := story("story", "/bin/netmond", g), story("mini", "/bin/netmond-mini", g)
 	switch tests := os.Getenv("GUEST_TESTS"); {
 	case g.uroot:
-		return []console.Job{story("story", "/bin/netmond", g)}
+		return []console.Job{full}
 	case tests != "":
 		return []console.Job{kernelJob(g, tests)}
+	case g.full:
+		return []console.Job{full, kernelJob(g, g.tests)}
 	}
-	return []console.Job{
-		story("story", "/bin/netmond", g),
-		story("mini", "/bin/netmond-mini", g),
-		kernelJob(g, g.tests),
-	}
+	return []console.Job{full, mini, kernelJob(g, g.tests)}
 }
 
 // story is the job of the story with a flavour of the command.
@@ -53,7 +52,7 @@ func story(name, binary string, g guest) console.Job {
 func kernelJob(g guest, tests string) console.Job {
 	return console.Job{
 		Name: "kernel",
-		Args: []string{"/bin/kernel", "-test.v=test2json", "-test.short", "-test.timeout=5m", "-test.run=" + tests, "-test.skip=" + g.skip},
+		Args: []string{"/bin/kernel", "-test.v=test2json", "-test.short", "-test.timeout=8m", "-test.run=" + tests, "-test.skip=" + g.skip},
 		Env:  []string{"NETMOND_KERNEL=1", "NETMOND_BINARY=/bin/netmond"},
 	}
 }
