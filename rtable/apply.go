@@ -137,7 +137,10 @@ func (e *edit) note(op rtnl.Op, dst netip.Prefix, b, was *body, implied bool) {
 }
 
 func (e *edit) addRoute(r *rtnl.Route, flags uint16) {
-	if r.Expires < 0 { // of no use, though it is deleted later (fib6_check_expired)
+	// One that is overdue is of no use, though it is deleted later (fib6_check_expired).
+	// But of a router's route before 6.9 or so the kernel tells how it is made, with a
+	// lifetime that ends at once, and sets the true one then (rt6_add_dflt_router).
+	if r.Expires < 0 && flags&rtnl.FlagCreate == 0 {
 		e.delRoute(r)
 		return
 	}

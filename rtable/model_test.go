@@ -107,7 +107,7 @@ func (m *model) events(events []rtnl.Event) {
 		case *rtnl.Route:
 			r := m.stored(*x)
 			switch {
-			case e.Op == rtnl.Del, r.Expires < 0:
+			case e.Op == rtnl.Del, r.Expires < 0 && e.Flags&rtnl.FlagCreate == 0:
 				m.del(&r)
 			case m.isAnswer:
 				m.put(r, e.Flags)

@@ -14,8 +14,9 @@ import (
 //   - the IPv6 routes of a link that goes down, under skip_notify_on_dev_down;
 //   - the preferred source of an IPv6 route, when the address goes;
 //   - an IPv6 route whose lifetime is over, for half a minute; it is of no use at
-//     once. A router's gets its lifetime after it was told: the more specific ones,
-//     and before 6.9 or so the default one (rt6_route_rcv, ndisc_router_discovery);
+//     once. A router's gets its lifetime after it was told with none or one that ends
+//     at once: the more specific ones, and before 6.9 or so the default one
+//     (rt6_route_rcv, ndisc_router_discovery);
 //   - the nexthop objects of a link that goes down or loses carrier, and the
 //     IPv4 routes of a deleted nexthop object (nexthop_flush_dev, remove_nexthop).
 //
@@ -80,7 +81,7 @@ func (v *verifier) note(events []Event) {
 			v.noteLink(e.Op, m)
 		case *Route:
 			v.noteLifetime(e.Op, m)
-			if e.Op == New && m.Protocol == protocolRA && m.Expires == 0 {
+			if e.Op == New && m.Protocol == protocolRA && m.Expires <= 0 {
 				v.later(IPv6)
 			}
 		case *Addr:

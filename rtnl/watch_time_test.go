@@ -50,25 +50,30 @@ func TestLifetimeOfAdvertisedRouteIsRead(t *testing.T) {
 		header := []byte{afINET6, 0, 0, 0, TableMain, protocolRA, 0, byte(Unicast), 0, 0, 0, 0}
 		return fakeMessage(rtmNewRoute, header, append(more, u32attr(rtaOif, 3))...)
 	}
-	cacheinfo := make([]byte, 32)
-	binary.NativeEndian.PutUint32(cacheinfo[8:], lifetime*100) // USER_HZ
-	synctest.Test(t, func(t *testing.T) {
-		k := newFakeKernel(t)
-		k.patience = time.Hour
-		_, next := k.watch()
-		k.ready(next)
-		k.state["route inet6"] = []item{{datagram: advertised(bytesAttr(rtaCacheinfo, cacheinfo))}}
-		start := time.Now()
-		k.notify(advertised())
-		wantBatch(t, next, "::/0")
-		for _, want := range []time.Duration{wholeDelay, wholeDelay + lifetime*time.Second + lifetimeSlack} {
-			wantBatch(t, next, "part 1 10 0 more ::/0")
-			if took := time.Since(start); took != want {
-				t.Errorf("the family was read after %v, want %v", took, want)
+	expires := func(ticks int32) func([]byte) []byte { // of USER_HZ
+		cacheinfo := make([]byte, 32)
+		binary.NativeEndian.PutUint32(cacheinfo[8:], uint32(ticks))
+		return bytesAttr(rtaCacheinfo, cacheinfo)
+	}
+	for _, told := range [][]byte{advertised(), advertised(expires(-1))} {
+		synctest.Test(t, func(t *testing.T) {
+			k := newFakeKernel(t)
+			k.patience = time.Hour
+			_, next := k.watch()
+			k.ready(next)
+			k.state["route inet6"] = []item{{datagram: advertised(expires(lifetime * 100))}}
+			start := time.Now()
+			k.notify(told)
+			wantBatch(t, next, "::/0")
+			for _, want := range []time.Duration{wholeDelay, wholeDelay + lifetime*time.Second + lifetimeSlack} {
+				wantBatch(t, next, "part 1 10 0 more ::/0")
+				if took := time.Since(start); took != want {
+					t.Errorf("the family was read after %v, want %v", took, want)
+				}
+				wantBatch(t, next, "")
 			}
-			wantBatch(t, next, "")
-		}
-	})
+		})
+	}
 }
 
 // A deleted nexthop object takes routes of both families along.
