@@ -73,7 +73,7 @@ func prepare(dir string, g guest, after <-chan struct{}) *ready {
 // makeKernel has the script kernels make what the guest boots, where it has not
 // been made.
 func makeKernel(g guest) error {
-	cmd := exec.Command("nice", "./kernels", g.cached()) // guests run meanwhile, with deadlines
+	cmd := exec.Command("./kernels", g.cached())
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("kernels %s: %w\n%s", g.cached(), err, text)
 	}
