@@ -129,12 +129,3 @@ func boot(t *testing.T, r *ready) {
 		t.Fatal(err)
 	}
 }
-
-// skip ends the test: it cannot run here.
-func skip(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("NETMOND_KERNEL") == "1" {
-		t.Fatalf("%s (NETMOND_KERNEL=1 forbids to skip)", why)
-	}
-	t.Skip(why)
-}

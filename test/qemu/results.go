@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -80,4 +81,13 @@ func (r *result) tell(t *testing.T) {
 	default:
 		t.Errorf("did not end:\n%s", r.output.String())
 	}
+}
+
+// skip ends the test: it cannot run here.
+func skip(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("NETMOND_KERNEL") == "1" {
+		t.Fatalf("%s (NETMOND_KERNEL=1 forbids to skip)", why)
+	}
+	t.Skip(why)
 }

@@ -22,6 +22,9 @@ import (
 )
 
 func main() {
+	if err := speak(); err != nil {
+		fmt.Println("init:", err)
+	}
 	if err := run(); err != nil {
 		fmt.Println("init:", err)
 	}
@@ -33,6 +36,22 @@ func main() {
 		fmt.Println("init: power off:", err)
 	}
 	select {} // the end of the first process is a panic
+}
+
+// speak has this process, and those that it starts, write to the console itself: what
+// another init passes on would be lost when the power goes.
+func speak() error {
+	c, err := os.OpenFile("/dev/console", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for _, fd := range []int{1, 2} {
+		if err := unix.Dup3(int(c.Fd()), fd, 0); err != nil {
+			return fmt.Errorf("console: %w", err)
+		}
+	}
+	return nil
 }
 
 func run() error {
