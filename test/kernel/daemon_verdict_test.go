@@ -166,6 +166,9 @@ func TestVerdicts(t *testing.T) {
 				}
 				defer s.reset(t, test.undo...)
 				do(t, test.prepare...)
+				if test.reason != "" {
+					s.untouched(t) // or it could be older than what was prepared, and have gone another way before
+				}
 				s.informed(t)
 				w := s.device.dial(t, test.call)
 				w.echoes(t, "before")
