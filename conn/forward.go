@@ -45,22 +45,28 @@ func AssessForwarded(old, cur *rtable.Table, f Flow) Verdict {
 		v.Reason = Rerouted
 	}
 	if v.Reason == Rerouted && someMarkLeadsHome(cur, f) {
-		v.Reason, v.Exempt = Keep, "may be routed by a mark of its packets"
+		v.Reason, v.Exempt = Keep, "may be routed by a mark of its packets, or their type of service"
 	}
 	return v
 }
 
 // someMarkLeadsHome says whether the flow leaves by a link that owns its address
-// under one of the marks that rules ask for. The mark that a rule spares is of the
-// device's own sockets (WireGuard).
+// under one of the marks, or types of service, that are asked for. The mark that a
+// rule spares is of the device's own sockets (WireGuard).
 func someMarkLeadsHome(t *rtable.Table, f Flow) bool {
+	home := func(q rtable.Query) bool {
+		a, ok := t.Lookup(q)
+		return ok && a.Route.Type == rtnl.Unicast && ownedHop(t, a.Hops, f.Local.Addr())
+	}
 	q := forwardQuery(t, f)
-	for r := range t.Rules(family(q.Dst)) {
-		if r.Mark == 0 && r.Mask == 0 || r.Invert {
-			continue
+	for _, q.TOS = range t.TOS(family(q.Dst)) {
+		if home(q) {
+			return true
 		}
-		q.Mark = r.Mark
-		if a, ok := t.Lookup(q); ok && a.Route.Type == rtnl.Unicast && ownedHop(t, a.Hops, f.Local.Addr()) {
+	}
+	q.TOS = 0
+	for r := range t.Rules(family(q.Dst)) {
+		if q.Mark = r.Mark; (r.Mark != 0 || r.Mask != 0) && !r.Invert && home(q) {
 			return true
 		}
 	}

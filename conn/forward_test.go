@@ -68,7 +68,9 @@ func TestAssessForwarded(t *testing.T) {
 		{name: "another peer", before: wan, after: "add 203.0.113.0/24 via 192.0.2.129 dev lte", want: "keep by wan"},
 		{name: "marked", before: wan, after: "del " + wan + ";add " + lte, mark: 0x100, want: "keep (is routed by its mark)"},
 		{name: "packets may be marked", before: wan + ";" + wan + " table 256;rule 100: from all fwmark 0x10000/0xff0000 lookup 256",
-			after: "del " + wan + ";add " + lte, want: "keep (may be routed by a mark of its packets)"},
+			after: "del " + wan + ";add " + lte, want: "keep (may be routed by a mark of its packets, or their type of service)"},
+		{name: "packets may be of a type of service", before: wan + ";" + wan + " table 256;rule 100: from all tos 0x10 lookup 256",
+			after: "del " + wan + ";add " + lte, want: "keep (may be routed by a mark of its packets, or their type of service)"},
 		{name: "packets may be marked, which helps none", before: wan + ";rule 100: from all fwmark 0x80000/0xff0000 lookup main",
 			after: "del " + wan + ";add " + lte, want: "rerouted by wan"},
 		{name: "wireguard comes", before: wan, after: "link wg0 up;addr 198.18.0.2/24 dev wg0;add default dev wg0 table 51820 scope link;" +

@@ -16,6 +16,9 @@ type staging struct {
 // with the net difference as its changes.
 func (s *staging) adopt(t *Table) *edit {
 	e := newEdit(t, false)
+	for _, tos := range s.edit.cur.tos {
+		e.noteTOS(tos)
+	}
 	switch {
 	case s.part != nil:
 		e.adoptPart(s.part, &s.edit.cur)

@@ -55,6 +55,7 @@ type Table struct {
 	conf    map[confKey]bool // ignore_routes_with_linkdown
 	fibs    [families]map[uint32]fib
 	bodies  interned
+	tos     []uint8 // that IPv4 routes ask for, or have asked for
 
 	split   bool            // IPv4's local and main tables are apart; see merged
 	assumed map[uint32]bool // links regarded as having carrier; see AssumeCarrier
@@ -180,6 +181,22 @@ func (t *Table) HasMarkRules() bool {
 		}
 	}
 	return false
+}
+
+// TOS lists the types of service that rules and routes of a family ask for, and
+// perhaps some that they no longer do.
+func (t *Table) TOS(family uint8) []uint8 {
+	t = t.orEmpty()
+	var list []uint8
+	if family == rtnl.IPv4 {
+		list = slices.Clip(t.tos)
+	}
+	for _, r := range t.rules[familyIndex(family)] {
+		if r.TOS != 0 && !slices.Contains(list, r.TOS) {
+			list = append(list, r.TOS)
+		}
+	}
+	return list
 }
 
 // HasAddr says whether a is configured on a link.

@@ -22,8 +22,16 @@ import (
 //     one out of a link that has lost its last address (fib_disable_ip), an IPv6 one
 //     that waits for the carrier of a link that was down.
 
+// noteTOS notes that a route asks for a type of service.
+func (e *edit) noteTOS(tos uint8) {
+	if tos != 0 && !slices.Contains(e.cur.tos, tos) {
+		e.cur.tos = append(slices.Clip(e.cur.tos), tos)
+	}
+}
+
 // stored is r in the form in which it is kept.
 func (e *edit) stored(r *rtnl.Route) *rtnl.Route {
+	e.noteTOS(r.TOS)
 	if n := e.cur.objects[r.NHID]; n != nil {
 		if refuses := r.Type == rtnl.Blackhole && e.cur.isBlackhole(n); refuses || len(r.NextHops) > 0 {
 			s := *r

@@ -199,6 +199,35 @@ del default via 192.0.2.129 dev lte table 7
 tcp 192.0.2.130:4000 198.51.100.7:443 = gateway-gone by lte
 tcp 192.0.2.2:4000 198.51.100.7:22 = keep
 
+== type-of-service             # which is not read of a socket
+rule 100: from all tos 0x10 lookup 7
+default via 192.0.2.1 dev wan table 7
+default via 192.0.2.1 dev wan metric 10
+default via 192.0.2.129 dev lte metric 20
+then
+del default via 192.0.2.1 dev wan metric 10
+tcp 192.0.2.2:4000 198.51.100.7:443 = keep (may be routed by its type of service)
+then
+replace default via 192.0.2.129 dev lte table 7
+tcp 192.0.2.2:4000 198.51.100.7:443 = gateway-gone by wan
+then
+del default via 192.0.2.129 dev lte metric 20
+tcp 192.0.2.2:4000 198.51.100.7:443 = keep (may be routed by its type of service)
+then
+del default via 192.0.2.129 dev lte table 7
+tcp 192.0.2.2:4000 198.51.100.7:443 = no-route by wan
+
+== type-of-service-of-a-route
+default tos 0x10 via 192.0.2.1 dev wan
+default via 192.0.2.1 dev wan metric 10
+default via 192.0.2.129 dev lte metric 20
+then
+del default via 192.0.2.1 dev wan metric 10
+tcp 192.0.2.2:4000 198.51.100.7:443 = keep (may be routed by its type of service)
+then
+del default tos 0x10 via 192.0.2.1 dev wan
+tcp 192.0.2.2:4000 198.51.100.7:443 = gateway-gone by wan
+
 == throw-goes-on
 rule 100: from all lookup 7
 throw 198.51.100.0/24 table 7
