@@ -47,7 +47,7 @@ func (r *run) opened(c *call, w *wire, at time.Time) {
 	c.life = life{}
 	c.history = nil
 	if !c.exempt {
-		c.life.home = home{oif: a.oif, owned: l.addrs[w.local]}
+		c.life.home = home{oif: a.oif, owned: l.addrs[w.local], young: time.Since(r.changedAt) < together, since: span{after: r.changedAt, before: r.changedAt}}
 		c.note(at, "%s, %s, %s, by %s", c.kind.name, w.name, "open", l.name)
 	}
 	r.opens++

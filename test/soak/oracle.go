@@ -17,6 +17,10 @@ const (
 	// table were not of one mind.
 	margin = 2 * time.Second
 
+	// together is how far apart two changes may be that are read at one time (conn's
+	// longestIdle, and a look).
+	together = 600 * time.Millisecond
+
 	// lag is how long after the path is back the owner may still hear of a close
 	// that was right when it was made.
 	lag = 500 * time.Millisecond
@@ -43,13 +47,19 @@ type home struct {
 	oif   uint32
 	owned bool
 	led   bool // it had another, without its address, before
-	since span // when it was led here, if it was
+	young bool // nobody knows whether it had: it was dialled soon after a change
+	since span // when it was led here, or that change was made
+
+	excused bool // it was led back, and netmond need not know that it is stranded
 }
 
 // look judges a path at a time: a is the kernel's answer for it.
 func look(ls links, from netip.Addr, h home, a answer, at span) (cause, home) {
 	l := ls[a.oif]
 	here := h
+	if h.excused { // and so may have lived elsewhere
+		here = home{oif: h.oif, owned: h.owned, led: true, since: at}
+	}
 	if l != nil && (a.oif != h.oif || l.addrs[from] != h.owned) {
 		here = home{oif: a.oif, owned: l.addrs[from], led: l.addrs[from] && !h.owned, since: at}
 	}
@@ -64,7 +74,9 @@ func look(ls links, from netip.Addr, h home, a answer, at span) (cause, home) {
 		switch {
 		case h.led && at.before.Sub(h.since.after) < settle/2:
 			return "", here
-		case h.led && at.after.Sub(h.since.before) < settle+margin: // who knows when netmond heard of it
+		case h.excused, h.young && at.after.Sub(h.since.before) < together,
+			h.led && at.after.Sub(h.since.before) < settle+margin: // who knows when netmond heard of it
+			h.excused = true
 			return ledBack, h
 		}
 		return elsewhere, h
@@ -86,6 +98,7 @@ type span struct {
 // episode is a time in which a path was dead.
 type episode struct {
 	began, ended span // ended is zero while it lasts
+	known        span // when netmond had to know of it
 	cause        cause
 	carrier      bool // there was never more to it than a carrier just lost
 	touched      bool // a lost carrier had to do with it
@@ -117,8 +130,11 @@ func (l *life) see(c cause, h home, at span) {
 		if len(l.last) == remembered {
 			l.last = append(l.last[:0], l.last[1:]...)
 		}
-		l.last = append(l.last, episode{began: at, cause: c, carrier: c == carrier, touched: c == carrier || c == lost})
+		l.last = append(l.last, episode{began: at, known: at, cause: c, carrier: c == carrier, touched: c == carrier || c == lost})
 	default:
+		if e.cause == ledBack {
+			e.known = at
+		}
 		e.cause = c
 		e.carrier = e.carrier && c == carrier
 		e.touched = e.touched || c == carrier || c == lost
@@ -166,8 +182,8 @@ func (e *episode) limit() time.Duration {
 	return settle + margin
 }
 
-// age is how long the path has been dead for certain, but for the time in which
-// the machine stood still.
+// age is how long netmond has had to know that the path is dead, but for the time in
+// which the machine stood still.
 func (e *episode) age(at time.Time, stalled time.Duration) time.Duration {
-	return max(0, at.Sub(e.began.before)-(stalled-e.began.stalled))
+	return max(0, at.Sub(e.known.before)-(stalled-e.known.stalled))
 }

@@ -54,7 +54,11 @@ func TestLook(t *testing.T) {
 		{name: "not at home, another link", home: home{oif: 1}, answer: answer{oif: 2}, moved: home{oif: 2}},
 		{name: "led home", home: home{oif: 2}, answer: answer{oif: 1}, moved: home{oif: 1, owned: true, led: true}},
 		{name: "led home and back at once", home: home{oif: 1, owned: true, led: true, since: ago(50)}, answer: answer{oif: 2}, moved: home{oif: 2}},
-		{name: "led home and back in a while", home: home{oif: 1, owned: true, led: true, since: ago(140)}, answer: answer{oif: 2}, want: ledBack},
+		{name: "led home and back in a while", home: home{oif: 1, owned: true, led: true, since: ago(140)}, answer: answer{oif: 2}, want: ledBack, moved: home{oif: 1, owned: true, led: true, since: ago(140), excused: true}},
+		{name: "still back", home: home{oif: 1, owned: true, led: true, since: ago(3000), excused: true}, answer: answer{oif: 2}, want: ledBack},
+		{name: "home again", home: home{oif: 1, owned: true, led: true, since: ago(3000), excused: true}, answer: answer{oif: 1}, moved: home{oif: 1, owned: true, led: true, since: at}},
+		{name: "young", home: home{oif: 1, owned: true, young: true, since: ago(50)}, answer: answer{oif: 2}, want: ledBack, moved: home{oif: 1, owned: true, young: true, since: ago(50), excused: true}},
+		{name: "no longer young", home: home{oif: 1, owned: true, young: true, since: ago(700)}, answer: answer{oif: 2}, want: elsewhere},
 		{name: "led home and back long after", home: home{oif: 1, owned: true, led: true, since: ago(3000)}, answer: answer{oif: 2}, want: elsewhere},
 	} {
 		ls := device()
@@ -69,7 +73,7 @@ func TestLook(t *testing.T) {
 			want = own1
 		}
 		got, h := look(ls, own, test.home, test.answer, at)
-		if h != test.home { // it has moved, which is now
+		if h.oif != test.home.oif || h.owned != test.home.owned { // it has moved, which is now
 			want.since = at
 		}
 		if got != test.want || h != want {
@@ -132,7 +136,7 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%q: limit %v, want %v", test.causes, got, test.want)
 		}
 	}
-	e := episode{began: span{before: time.Unix(10, 0), stalled: time.Second}}
+	e := episode{known: span{before: time.Unix(10, 0), stalled: time.Second}}
 	if got := e.age(time.Unix(15, 0), 3*time.Second); got != 3*time.Second {
 		t.Errorf("dead for 5 s, of which the kernel stalled 2: age %v", got)
 	}
