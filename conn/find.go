@@ -39,8 +39,12 @@ func (w *sweep) take(u Update) {
 	}
 	w.find(steps, start, w.Settle)
 	if w.Settle > 0 {
-		now := time.Now()
-		w.notBefore = now.Add(max(w.Settle/quantum, min(now.Sub(start)*idleShare, longestIdle)))
+		now, part := time.Now(), w.Settle/quantum
+		if w.paid.Before(now) {
+			w.paid = now
+		}
+		w.paid = w.paid.Add(max(part, min(now.Sub(start)*idleShare, longestIdle)))
+		w.notBefore = w.paid.Add(-burst * part)
 	}
 }
 

@@ -95,15 +95,22 @@ type Sweeper struct {
 	Reload <-chan func(*Sweeper)
 }
 
-// In a storm of changes flows are read some fifty times a second, or less where
-// that is slow.
+// A few changes are each looked at as they come, so that who was there before which is
+// known. In a storm flows are read some fifty times a second, or less where that is
+// slow.
 const (
-	// quantum is the part of the settle time for which changes are collected after
-	// a sweep. A larger part delays closes, a smaller one costs more listings.
+	// quantum is the part of the settle time that a sweep costs, for which changes are
+	// collected once there have been too many. A larger part delays closes, a smaller
+	// one costs more listings.
 	quantum = 8
 
-	// idleShare is how many times as long as a sweep took the next one waits. With
-	// less, many connections make changes dear that concern none of them.
+	// burst is how many such parts may be owed. Fewer, and flows that are dialled amid
+	// the changes of a lease count as older than they are; more, and a storm costs as
+	// many listings before it is taken for one.
+	burst = 7
+
+	// idleShare is how many times as long as a sweep took it costs. With less, many
+	// connections make changes dear that concern none of them.
 	idleShare = 19
 
 	// longestIdle bounds that share: a sweep that the machine was slow with must
@@ -166,6 +173,7 @@ type sweep struct {
 	unsettled []unsettled          // while there are such links
 	docket    docket
 	origins   origins
+	paid      time.Time   // when what sweeps have cost is paid
 	notBefore time.Time   // of the next sweep
 	recent    []time.Time // closes of the last second, where there is a rate
 	round     round
