@@ -13,10 +13,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// recvSize is the receive buffer of a socket in bytes. The kernel fills dump
-// datagrams up to 32 KiB (netlink_dump), so a smaller one costs more system
-// calls and a larger one memory for nothing. A longer notification makes it grow.
-const recvSize = 32 << 10
+// Receive buffers of a socket, in bytes.
+const (
+	// recvSize is for answers and notifications, which are shorter than a page with
+	// hardly an exception; a longer one makes the buffer grow.
+	recvSize = 8 << 10
+
+	// dumpSize is for dumps. The kernel fills their datagrams up to 32 KiB
+	// (netlink_dump), so a smaller one costs more system calls and a larger one
+	// memory for nothing.
+	dumpSize = 32 << 10
+)
 
 // Socket is a netlink socket in Go's poller: waiting costs no thread. For one
 // goroutine; Close may be called from another and ends a wait.
@@ -241,6 +248,9 @@ func (s *Socket) Do(ctx context.Context, typ, flags uint16, fill func([]byte) []
 // Close it.
 func (s *Socket) Dump(ctx context.Context, typ uint16, fill func([]byte) []byte) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
+		if len(s.buf) < dumpSize { // for good: the kernel goes by the largest it has seen
+			s.buf = make([]byte, dumpSize)
+		}
 		seq, err := s.Send(typ, FlagDump, fill)
 		if err != nil {
 			yield(nil, err)
