@@ -17,6 +17,7 @@ import (
 
 	"github.com/netmond/netmond/internal/daemon"
 	"github.com/netmond/netmond/internal/log"
+	"github.com/netmond/netmond/internal/resident"
 	"github.com/netmond/netmond/internal/ubus"
 	"github.com/netmond/netmond/internal/view"
 )
@@ -31,6 +32,7 @@ func runDaemon(ctx context.Context, c *invocation) error {
 	if err != nil {
 		return err
 	}
+	pacer := resident.Pace(os.LookupEnv)
 	log := newLogger(c.stderr, o)
 	listener, err := smd.Listen(o.socket)
 	if err != nil {
@@ -63,6 +65,7 @@ func runDaemon(ctx context.Context, c *invocation) error {
 		Check:    check.run,
 		LinkLost: func(ifindex uint32) { check.adverts.set(int(ifindex), "") },
 		Interval: o.interval,
+		Rest:     pacer.Release,
 		Bus:      smd.NewBus(smd.Options{}),
 		Notify:   notify,
 		Log:      log,

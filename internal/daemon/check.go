@@ -180,6 +180,16 @@ func (c *checker) next() time.Time {
 	return first
 }
 
+// busy says whether a check runs.
+func (c *checker) busy() bool {
+	for _, s := range c.uplinks {
+		if s.running != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // checked is the result of a check.
 type checked struct {
 	uplink Uplink
@@ -247,7 +257,8 @@ func (d *Daemon) check(uplinks []Uplink) {
 	}
 }
 
-// finished takes in a result, if it still counts, and tells.
+// finished takes in a result, if it still counts, and tells. After the last one that
+// was waited for comes the rest.
 func (d *Daemon) finished(c checked) {
 	l := &d.loop
 	d.counters.probes.note(c.result)
@@ -271,5 +282,8 @@ func (d *Daemon) finished(c checked) {
 	d.publish(smd.Network, portalOf(c.uplink, c.result))
 	if !had || before.State != c.result.State {
 		d.Log.Info("internet", "link", c.uplink.Dev, "family", c.uplink.Family, "state", c.result.State.String(), "reason", c.result.Reason)
+	}
+	if d.Rest != nil && !l.checker.busy() && l.settle.due().IsZero() {
+		l.start(d.Rest)
 	}
 }

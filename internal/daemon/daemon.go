@@ -55,6 +55,11 @@ type Deps struct {
 	// Interval is the time between checks of an uplink that is OK.
 	Interval time.Duration
 
+	// Rest, where it is set, is called when checks are through and no other is about to
+	// begin: the end of most work, after which nothing may happen for minutes. It runs
+	// in a goroutine of its own.
+	Rest func()
+
 	Bus    *smd.Bus
 	Notify Notifier   // nil tells no one
 	Log    log.Logger // needed

@@ -42,6 +42,7 @@ import (
 //	1.15s  > close ...     what the daemon does, to the millisecond
 //
 // and "settle 150ms", "grace 3s", "rate 1" without a time set the daemon up.
+// Where no line tells that the daemon rests, it may do so at any time.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.scenario")
 	if err != nil || len(files) == 0 {
@@ -231,6 +232,7 @@ func (s *scenario) run(t *testing.T) {
 		Sweepers: []*conn.Sweeper{&s.sweeper},
 		Settle:   s.sweeper.Settle,
 		Check:    g.check,
+		Rest:     s.rest(g),
 		LinkLost: func(ifindex uint32) { g.note("lost %s", s.links.Name(ifindex)) },
 		Bus:      bus,
 		Log:      slog.New(slog.DiscardHandler),
@@ -262,6 +264,14 @@ func (s *scenario) run(t *testing.T) {
 	if got != want {
 		t.Errorf("the daemon did\n%s\nwant\n%s", got, want)
 	}
+}
+
+// rest notes that the daemon rests, in a scenario that wants to know.
+func (s *scenario) rest(g *stage) func() {
+	if !slices.ContainsFunc(s.want, func(l string) bool { return strings.HasSuffix(l, " rest") }) {
+		return nil
+	}
+	return func() { g.note("rest") }
 }
 
 // inOrder joins lines that are in order of their times. Those of one instant come
