@@ -52,17 +52,15 @@ func Pace(lookup func(string) (string, bool)) *Pacer {
 	return p
 }
 
-// Release collects the garbage and gives free memory back to the system, unless
-// nothing was collected since the last time: then there is little. It takes as long
-// as a collection. To be called when work is over: until there is more, nothing else
-// would do it.
+// Release gives memory back to the system. It collects the garbage, which takes its
+// time, unless nothing was collected since the last time: then there is little. To be
+// called when work is over: until there is more, nothing else would do it.
 func (p *Pacer) Release() {
-	n := p.cycles.Load()
-	if n == p.released.Load() {
-		return
+	if n := p.cycles.Load(); n != p.released.Load() {
+		debug.FreeOSMemory()
+		p.released.Store(n + 1) // with its own, of which await is yet to hear
 	}
-	debug.FreeOSMemory()
-	p.released.Store(n + 1) // with its own, of which await is yet to hear
+	unmap(program())
 }
 
 // await counts the next collection when it is over, and adapts to what lives then. It
