@@ -47,6 +47,7 @@ func TestStory(t *testing.T) {
 		{"the cable is pulled", (*stage).unplugged},
 		{"a portal is told", (*stage).portal},
 		{"memory at work", (*stage).work},
+		{"memory at rest", (*stage).rest},
 		{"stop", (*stage).stop},
 	} {
 		ok := t.Run(part.name, func(t *testing.T) {
