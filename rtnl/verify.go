@@ -36,6 +36,10 @@ const (
 
 	// wholeShare bounds the time spent on whole-family dumps to 1/wholeShare.
 	wholeShare = 20
+
+	// longestPause bounds that share: a dump that the machine was slow with must not
+	// put off the next one for longer than what is gone may be believed in.
+	longestPause = 5 * time.Second
 )
 
 // verifier decides, from the events, what must be read again. For one goroutine.
@@ -45,6 +49,9 @@ type verifier struct {
 
 	due      [2]time.Time // IPv4, IPv6: when the whole family is to be read; zero for never
 	earliest time.Time    // no whole dump before
+
+	untold bool // a router's route was told without its lifetime, and not read since
+	doubt  bool // the dump now read is the first one since
 }
 
 // linkState is what of a link decides over its routes.
@@ -60,6 +67,9 @@ func (v *verifier) learn(events []Event) {
 			v.links[m.Index] = linkState{m.Up(), m.Running()}
 		case *Route:
 			v.noteLifetime(e.Op, m)
+			if v.doubt && m.Protocol == protocolRA && m.Expires == 0 { // for ever, or 10 ms from its end
+				v.later(IPv6)
+			}
 		}
 	}
 }
@@ -82,6 +92,7 @@ func (v *verifier) note(events []Event) {
 		case *Route:
 			v.noteLifetime(e.Op, m)
 			if e.Op == New && m.Protocol == protocolRA && m.Expires <= 0 {
+				v.untold = true
 				v.later(IPv6)
 			}
 		case *Addr:
@@ -174,6 +185,9 @@ func (v *verifier) take() []Part {
 		if due := v.due[i]; !due.IsZero() && !time.Now().Before(due) {
 			parts = append(parts, Part{Kind: Routes, Family: fam})
 			v.due[i] = time.Time{}
+			if fam == IPv6 {
+				v.doubt, v.untold = v.untold, false
+			}
 		}
 	}
 	return parts
@@ -191,7 +205,7 @@ func (s *stream) verifyParts(ctx context.Context) error {
 			return err
 		}
 		if p.Kind == Routes && p.Oif == 0 {
-			s.verify.earliest = time.Now().Add(time.Since(start) * wholeShare)
+			s.verify.earliest = time.Now().Add(min(time.Since(start)*wholeShare, longestPause))
 		}
 		if s.stale {
 			return nil
