@@ -45,6 +45,7 @@ func (w *sweep) take(u Update) {
 		}
 		w.paid = w.paid.Add(max(part, min(now.Sub(start)*idleShare, longestIdle)))
 		w.notBefore = w.paid.Add(-burst * part)
+		w.strays.until = w.notBefore
 	}
 }
 
@@ -110,6 +111,7 @@ func (w *sweep) assume() {
 func (w *sweep) expire(now time.Time) {
 	if !now.Before(w.notBefore) { // what is held until then may take back what has settled since
 		w.origins.expire(now)
+		w.strays = strays{}
 	}
 	w.unsettled = slices.DeleteFunc(w.unsettled, func(u unsettled) bool { return !u.until.After(now) })
 	for i, since := range w.lost {
@@ -136,12 +138,15 @@ func (w *sweep) find(steps []step, now time.Time, wait time.Duration) {
 	if v, ok := w.Source.(Viewer); ok {
 		v.View(w.view)
 	}
+	w.seen = make(map[flowKey]bool)
+	defer func() { w.strays, w.seen = strays{flows: w.seen, among: changes}, nil }()
 	for f, err := range w.Source.Flows(w.ctx, changes) {
 		w.Pulse.step()
 		if err != nil {
 			if w.ctx.Err() == nil {
 				w.report(Decision{Act: Unread, Err: err})
 			}
+			changes = rtable.Changes{} // nobody has looked
 			return
 		}
 		if !changes.TouchesFlow(f.Local.Addr(), f.Remote.Addr()) {

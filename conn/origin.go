@@ -57,30 +57,54 @@ func (o *origins) expire(now time.Time) {
 	}
 }
 
+// strays are the flows that a sweep has seen to leave by a link without their address,
+// and what it has looked at. What is taken together after the pause behind it may be
+// older than they are told to be, or not: a flow that was looked for and not among them
+// is younger, or was at home.
+type strays struct {
+	flows map[flowKey]bool
+	among rtable.Changes
+	until time.Time // of the pause
+}
+
+// younger says whether a flow was no stray when changes were made at a time.
+func (s *strays) younger(f Flow, at time.Time) bool {
+	return at.Before(s.until) && s.among.TouchesFlow(f.Local.Addr(), f.Remote.Addr()) && !s.flows[keyOf(f)]
+}
+
 // spared says whether a flow keeps its path by the first change that has led it
 // elsewhere and has not settled, and remembers it where the steps do so. Of several
 // steps that have come together it is not known between which the flow was dialled: it
-// counts as older. v is the verdict where there is one step.
+// counts as older, unless the sweep before knows better. v is the verdict where there
+// is one step.
 func (w *sweep) spared(steps []step, f Flow, v Verdict) bool {
 	key := keyOf(f)
 	if w.Settle <= 0 || w.docket.entries[key] != nil {
 		return false // nothing has to settle; or it has been led astray
 	}
+	o := w.origins.flows[key]
+	noted := o.until.After(steps[0].at)
 	before := steps[0].before
 	if len(steps) > 1 {
+		if !noted && w.strays.younger(f, steps[0].at) {
+			return false
+		}
 		before, v = w.firstPath(steps, f)
 	}
 	had := v.had(before)
-	now, _ := egress(w.view, v.Now.Hops, f.Local.Addr())
+	now, home := egress(w.view, v.Now.Hops, f.Local.Addr())
 	led := had && now != v.Link
 	keeps := had && v.Reason == Keep
-	if o := w.origins.flows[key]; o.until.After(steps[0].at) {
+	if noted {
 		if first := w.judge(o.before, w.view, f); first.had(o.before) {
 			before, keeps = o.before, first.Reason == Keep
 		}
 	}
 	if led && keeps {
 		w.origins.note(key, before, steps[len(steps)-1].at.Add(w.Settle))
+	}
+	if keeps && !home {
+		w.seen[key] = true
 	}
 	return keeps
 }

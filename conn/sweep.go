@@ -173,9 +173,11 @@ type sweep struct {
 	unsettled []unsettled          // while there are such links
 	docket    docket
 	origins   origins
-	paid      time.Time   // when what sweeps have cost is paid
-	notBefore time.Time   // of the next sweep
-	recent    []time.Time // closes of the last second, where there is a rate
+	strays    strays           // of the last sweep
+	seen      map[flowKey]bool // and of the one that is made
+	paid      time.Time        // when what sweeps have cost is paid
+	notBefore time.Time        // of the next sweep
+	recent    []time.Time      // closes of the last second, where there is a rate
 	round     round
 }
 
