@@ -55,7 +55,7 @@ func (s *stage) work() {
 			most = m
 		}
 	}
-	const rounds, routes = 3, 500
+	const rounds, routes = 2, 500
 	for range rounds {
 		lines := make([]string, 0, 2*routes)
 		for _, verb := range []string{"add", "del"} {
