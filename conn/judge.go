@@ -75,7 +75,7 @@ func Assess(old, cur *rtable.Table, f Flow) Verdict {
 		v.Reason, v.Exempt = Keep, "has a deprecated source"
 	case !f.MarkKnown && (old.HasMarkRules() || cur.HasMarkRules()) && (v.Reason == GatewayGone || v.Reason == Rerouted || someMarkLeads(cur, f)):
 		v.Reason, v.Exempt = Keep, "is routed by its mark, which cannot be read"
-	case someTOSLeads(cur, f, v.Reason):
+	case someTOSLeads(cur, f, v.Owned):
 		v.Reason, v.Exempt = Keep, "may be routed by its type of service"
 	}
 	return v
@@ -234,13 +234,13 @@ func someMarkLeads(t *rtable.Table, f Flow) bool {
 }
 
 // someTOSLeads says whether the flow, whose type of service is not read, has a path
-// under one of those that rules and routes ask for: where another path is the reason,
-// one by a link that owns its address.
-func someTOSLeads(t *rtable.Table, f Flow, why Reason) bool {
+// under one of those that rules and routes ask for: where it left by a link that owned
+// its address, by such a link.
+func someTOSLeads(t *rtable.Table, f Flow, owned bool) bool {
 	q := f.Query()
 	for _, q.TOS = range t.TOS(family(q.Dst)) {
 		a, ok := t.Lookup(q)
-		if ok && a.Route.Type == rtnl.Unicast && (ownedHop(t, a.Hops, q.Src) || (why == NoRoute || why == LinkDown) && !allDown(t, a.Hops)) {
+		if ok && a.Route.Type == rtnl.Unicast && (ownedHop(t, a.Hops, q.Src) || !owned && !allDown(t, a.Hops)) {
 			return true
 		}
 	}

@@ -212,10 +212,18 @@ replace default via 192.0.2.129 dev lte table 7
 tcp 192.0.2.2:4000 198.51.100.7:443 = gateway-gone by wan
 then
 del default via 192.0.2.129 dev lte metric 20
-tcp 192.0.2.2:4000 198.51.100.7:443 = keep (may be routed by its type of service)
+tcp 192.0.2.2:4000 198.51.100.7:443 = no-route by wan
 then
 del default via 192.0.2.129 dev lte table 7
 tcp 192.0.2.2:4000 198.51.100.7:443 = no-route by wan
+
+== type-of-service-that-leads-elsewhere
+rule 100: from all tos 0x10 lookup main
+default via 192.0.2.1 dev wan metric 10
+default via 192.0.2.129 dev lte metric 20
+then
+link wan down
+tcp 192.0.2.2:4000 198.51.100.7:443 = link-down by wan
 
 == type-of-service-of-a-route
 default tos 0x10 via 192.0.2.1 dev wan
