@@ -107,14 +107,11 @@ func appendLocalQuery(b []byte, a netip.Addr, oif uint32) []byte {
 }
 
 func appendRtMsg(b []byte, dst, src netip.Addr, flags uint32) []byte {
-	fam, srcLen := byte(afINET), 0
-	if dst.Is6() {
-		fam = afINET6
-	}
+	srcLen := 0
 	if src.IsValid() {
 		srcLen = src.BitLen()
 	}
-	b = append(b, fam, byte(dst.BitLen()), byte(srcLen), 0, 0, 0, 0, 0)
+	b = append(b, family(dst), byte(dst.BitLen()), byte(srcLen), 0, 0, 0, 0, 0)
 	return binary.NativeEndian.AppendUint32(b, flags)
 }
 

@@ -191,19 +191,12 @@ func appendDelete(b []byte, f Flow) []byte {
 	if !f.Dialled.IsValid() {
 		orig = tuple{f.Remote, f.Local}
 	}
-	b = appendNfgen(b, familyOf(f.Local.Addr()))
+	b = appendNfgen(b, family(f.Local.Addr()))
 	b = appendTuple(b, ctaTupleOrig, orig, uint8(f.Proto))
 	if zone := uint16(f.Cookie >> 32); zone != 0 {
 		b = netlink.AppendAttr(b, ctaZone, binary.BigEndian.AppendUint16(nil, zone))
 	}
 	return netlink.AppendAttr(b, ctaID, binary.BigEndian.AppendUint32(nil, uint32(f.Cookie)))
-}
-
-func familyOf(a netip.Addr) byte {
-	if a.Is4() {
-		return afINET
-	}
-	return afINET6
 }
 
 // flow is the entry as a flow: from the address that the peer sees to the peer,

@@ -73,7 +73,7 @@ func (o order) conntrack(e ctEntry) []byte {
 		}
 		return o.attr(b, typ|0x8000, o.attr(o.attr(nil, 1|0x8000, ip), 2|0x8000, proto))
 	}
-	b := []byte{familyOf(e.orig.src.Addr()), 0, 0, 0}
+	b := []byte{family(e.orig.src.Addr()), 0, 0, 0}
 	b = tuple(b, 1, e.orig)
 	b = tuple(b, 2, e.reply)
 	if e.zone != 0 {
